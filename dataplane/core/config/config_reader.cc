@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config_reader.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "suggest.h"
+
+namespace sluice::config_detail {
+namespace {
+
+bool is_name_character(char c) {
+  const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  return letter || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+}
+
+bool is_name(std::string_view text) {
+  if (text.empty() || text.size() > config_limits::name_length_max) return false;
+  return text[0] != '.' && text[0] != '-' && std::all_of(text.begin(), text.end(), is_name_character);
+}
+
+bool has_control_character(std::string_view text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+bool is_v4_mapped(const IpAddress& address) {
+  constexpr std::array<std::uint8_t, 12> prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};  // RFC 4291 2.5.5.2
+  return !address.is_v4() && std::equal(prefix.begin(), prefix.end(), address.bytes().begin());
+}
+
+bool is_link_local(const IpAddress& address) {
+  return !address.is_v4() && address.bytes()[0] == 0xfe && (address.bytes()[1] & 0xc0U) == 0x80;
+}
+
+bool is_broadcast(const IpAddress& address) {
+  return address == IpAddress::from_v4_bytes({255, 255, 255, 255});
+}
+
+// Why an address cannot stand for one host (or service); empty if it can.
+std::string_view address_fault(const IpAddress& address) {
+  if (address.is_unspecified()) return "is the unspecified address";
+  if (address.is_multicast()) return "is a multicast address";
+  if (is_broadcast(address)) return "is the broadcast address";
+  if (address.is_loopback()) return "is a loopback address, which never leaves a host";
+  if (is_v4_mapped(address)) return "is an IPv4 address inside an IPv6 one; write the IPv4 address itself";
+  if (is_link_local(address)) return "is link-local: it names a host only together with an interface";
+  return {};
+}
+
+}  // namespace
+
+Place place_of(const toml::source_region& region) {
+  return {std::max<std::uint32_t>(1, region.begin.line), std::max<std::uint32_t>(1, region.begin.column)};
+}
+
+std::string_view type_text(const toml::node& node) {
+  switch (node.type()) {
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "an array";
+    case toml::node_type::string:
+      return "a string";
+    case toml::node_type::integer:
+      return "an integer";
+    case toml::node_type::floating_point:
+      return "a number with a fraction";
+    case toml::node_type::boolean:
+      return "true or false";
+    case toml::node_type::date:
+    case toml::node_type::time:
+    case toml::node_type::date_time:
+      return "a date or time";
+    case toml::node_type::none:
+      break;
+  }
+  return "nothing";
+}
+
+TableReader::TableReader(const toml::table& table, Place place, std::string context, Findings& findings)
+    : table_(table), place_(place), context_(std::move(context)), findings_(findings) {}
+
+const toml::node* TableReader::find(std::string_view key) {
+  known_.push_back(key);
+  return table_.get(key);
+}
+
+void TableReader::fault(Place place, std::string_view message) {
+  findings_.error(place, context_.empty() ? std::string(message) : fmt::format("{}: {}", context_, message));
+}
+
+void TableReader::missing(std::string_view key, std::string_view why_and_form) {
+  fault(place_, fmt::format("\"{}\" is missing; {}", key, why_and_form));
+}
+
+Field<std::string> TableReader::text(std::string_view key) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return {std::nullopt, place_};
+  const Place place = place_of(node->source());
+  const toml::value<std::string>* value = node->as_string();
+  if (value == nullptr) {
+    fault(place, fmt::format("{} must be a string in double quotes, not {}", key, type_text(*node)));
+    return {std::nullopt, place};
+  }
+  if (has_control_character(value->get())) {
+    // Without the value: it may be the hash key.
+    fault(place, fmt::format("{} contains a control character; allowed: printable characters", key));
+    return {std::nullopt, place};
+  }
+  return {value->get(), place};
+}
+
+Field<std::string> TableReader::name(std::string_view key) {
+  if (!present(key)) missing(key, "every one needs a name for commands and messages");
+  Field<std::string> field = text(key);
+  if (field.value && !is_name(*field.value)) {
+    fault(field.place,
+          fmt::format("name {} is not usable in commands; allowed: 1 to {} letters, digits, '-', '_' and '.', "
+                      "the first a letter, a digit or '_'",
+                      in_quotes(*field.value), config_limits::name_length_max));
+    field.value.reset();
+  }
+  return field;
+}
+
+Field<std::int64_t> TableReader::integer(std::string_view key, const IntegerRule& rule) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return {std::nullopt, place_};
+  const Place place = place_of(node->source());
+  const std::string note = rule.note.empty() ? std::string() : fmt::format(" ({})", rule.note);
+  const std::string allowed = rule.is_list() ? fmt::format("allowed: {}", rule.note)
+                                             : fmt::format("allowed: {} to {}{}", rule.min, rule.max, note);
+  const toml::value<std::int64_t>* value = node->as_integer();
+  if (value == nullptr) {
+    const std::string_view hint = node->is_string() ? " (write it without quotes)" : "";
+    fault(place, fmt::format("{} must be an integer, not {}{}; {}", key, type_text(*node), hint, allowed));
+    return {std::nullopt, place};
+  }
+  if (value->get() < rule.min || value->get() > rule.max) {
+    fault(place, fmt::format("{} {} is out of range; {}", key, value->get(), allowed));
+    return {std::nullopt, place};
+  }
+  return {value->get(), place};
+}
+
+Field<bool> TableReader::boolean(std::string_view key, bool absent) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return {absent, place_};
+  const Place place = place_of(node->source());
+  const toml::value<bool>* value = node->as_boolean();
+  if (value == nullptr) {
+    const std::string_view hint = node->is_string() ? " (write it without quotes)" : "";
+    fault(place, fmt::format("{} must be true or false, not {}{}", key, type_text(*node), hint));
+    return {std::nullopt, place};
+  }
+  return {value->get(), place};
+}
+
+Field<IpAddress> TableReader::address(std::string_view key, AddressKind kind) {
+  const Field<std::string> read = text(key);
+  Field<IpAddress> field{std::nullopt, read.place};
+  if (!read.value) return field;
+  const Result<IpAddress> parsed = IpAddress::parse(*read.value);
+  if (!parsed) {
+    const bool has_prefix = read.value->find('/') != std::string::npos;
+    fault(field.place,
+          fmt::format(
+              "{} {} is not an IPv4 or IPv6 address; allowed: one address {}", key, in_quotes(*read.value),
+              has_prefix ? "without a prefix length" : "in digits, such as \"203.0.113.10\" or \"2001:db8::10\""));
+    return field;
+  }
+  field.value = parsed.value();
+  check_address(field, key, kind);
+  return field;
+}
+
+void TableReader::check_address(Field<IpAddress>& field, std::string_view key, AddressKind kind) {
+  const std::string_view reason = address_fault(*field.value);
+  if (reason.empty()) return;
+  const std::string_view allowed = kind == AddressKind::backend   ? "the unicast address of one backend host"
+                                   : kind == AddressKind::service ? "a unicast address that clients connect to"
+                                                                  : "a unicast address of this balancer";
+  fault(field.place, fmt::format("{} {} {}; allowed: {}", key, field.value->to_string(), reason, allowed));
+  field.value.reset();
+}
+
+void TableReader::unknown_choice(Place place, std::string_view key, std::string_view value,
+                                 std::span<const std::string_view> texts) {
+  fault(place,
+        fmt::format("{} {} is unknown{} allowed: {}", key, in_quotes(value),
+                    did_you_mean(value, texts).empty() ? ";" : did_you_mean(value, texts), fmt::join(texts, ", ")));
+}
+
+std::vector<const toml::table*> TableReader::tables(std::string_view key, std::string_view form) {
+  std::vector<const toml::table*> found;
+  const toml::node* node = find(key);
+  if (node == nullptr) return found;
+  const toml::array* array = node->as_array();
+  if (array == nullptr) {
+    fault(place_of(node->source()),
+          fmt::format("{} must be an array of tables, not {}; {}", key, type_text(*node), form));
+    return found;
+  }
+  for (const toml::node& element : *array) {
+    if (const toml::table* table = element.as_table()) {
+      found.push_back(table);
+    } else {
+      fault(place_of(element.source()),
+            fmt::format("{} must hold tables only, not {}; {}", key, type_text(element), form));
+    }
+  }
+  return found;
+}
+
+void TableReader::finish(std::span<const std::string_view> elsewhere) {
+  for (const auto& [key, node] : table_) {
+    if (std::find(known_.begin(), known_.end(), key.str()) != known_.end()) continue;
+    const Place place = place_of(key.source());
+    if (std::find(elsewhere.begin(), elsewhere.end(), key.str()) != elsewhere.end()) {
+      fault(place, fmt::format("\"{}\" belongs to the top of the file: write it before the first [table]", key.str()));
+      continue;
+    }
+    const std::string nearest = did_you_mean(key.str(), known_);
+    fault(place, fmt::format("unknown key {}{} allowed: {}", in_quotes(key.str()), nearest.empty() ? ";" : nearest,
+                             fmt::join(known_, ", ")));
+  }
+}
+
+}  // namespace sluice::config_detail

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the image writer is told: resolved, validated, free of names' meaning. Made from a Config (static file) by
+// forwarding_model_of(), later from the cluster's replicated state.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "error.h"
+#include "ip_address.h"
+#include "sluice_image.h"
+#include "strong_types.h"
+
+namespace sluice {
+
+// The identity of a backend in the data plane: two pools that reach the same host the same way share one line.
+struct BackendKey {
+  IpAddress address;
+  std::uint8_t encapsulation = SLUICE_ENCAP_NONE;  // enum sluice_encapsulation
+  std::uint16_t gue_port = 0;                      // host order; 0 unless GUE
+  friend auto operator<=>(const BackendKey&, const BackendKey&) = default;
+};
+using BackendIndexMap = std::map<BackendKey, BackendIndex>;
+
+struct ForwardingBackend {
+  BackendKey key;
+  IpAddress source;             // outer source; unspecified for L2
+  std::uint16_t inner_mtu = 0;  // longest inner packet the path carries with every outer header in use
+  std::uint32_t id = 0;         // name in a chain header; 0 = none (chains are not in use)
+};
+
+struct PreviousOwners {
+  SlotIndex slot;
+  std::array<std::uint16_t, SLUICE_PAST_MAX> members{};  // youngest first; SLUICE_MEMBER_NONE fills the rest
+};
+
+struct ForwardingPool {
+  std::string name;
+  std::vector<std::uint32_t> members;  // positions in ForwardingModel::backends, by member index
+  std::vector<std::string> member_names;
+  std::vector<std::uint16_t> slots;    // member index per slot, no flag; empty = no eligible backend
+  std::vector<PreviousOwners> past;    // unstable slots, ascending
+  bool chain = false;                  // backends run the second chance
+};
+
+// The identity of a service: what its line in the image answers for.
+struct ServiceKey {
+  IpAddress address;
+  std::uint8_t protocol = 0;  // IANA number: 6 or 17
+  PortHost port;              // 0 = any
+  friend auto operator<=>(const ServiceKey&, const ServiceKey&) = default;
+};
+
+struct ForwardingService {
+  std::string name;
+  ServiceKey key;
+  std::uint32_t pool = 0;       // position in ForwardingModel::pools
+  bool track = false;
+  bool fragments = false;
+  bool unreachable = false;
+};
+
+struct ForwardingModel {
+  std::array<std::uint8_t, 16> hash_secret{};
+  std::vector<ForwardingBackend> backends;
+  std::vector<ForwardingPool> pools;
+  std::vector<ForwardingService> services;
+  std::uint32_t flows_per_worker = 0;  // entries; a power of two, 0 = no service tracks
+  std::uint32_t inserts_per_tick = 0;
+  std::uint32_t icmp_per_tick = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image_layout.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "error.h"
+#include "sluice_encap.h"
+#include "sluice_hash.h"
+
+namespace sluice {
+namespace {
+
+template <typename Line>
+std::vector<sluice_line> as_lines(const std::vector<Line>& typed) {
+  static_assert(sizeof(Line) == sizeof(sluice_line));
+  std::vector<sluice_line> lines(typed.size());
+  if (!typed.empty()) std::memcpy(lines.data(), typed.data(), typed.size() * sizeof(Line));
+  return lines;
+}
+
+std::uint64_t destination_hash(const sluice_vip& vip, const sluice_hash_key& key) {
+  const int is_v6 = vip.kind == SLUICE_KEY_SERVICE_V6 || vip.kind == SLUICE_KEY_ADDRESS_V6;
+  const sluice_u32 word = sluice_service_word(sluice_swap16(vip.port_be), vip.protocol, vip.kind);
+  return sluice_hash_destination(&key, vip.address, word, is_v6);
+}
+
+// No line covers more unstable slots than it has places.
+bool shift_fits(const std::vector<PreviousOwners>& past, std::uint32_t shift) {
+  std::size_t begin = 0;
+  while (begin < past.size()) {
+    std::size_t end = begin;
+    const std::uint32_t line = past[begin].slot.value() >> shift;
+    while (end < past.size() && past[end].slot.value() >> shift == line) ++end;
+    if (end - begin > SLUICE_PAST_PER_LINE) return false;
+    begin = end;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<sluice_line> encode_slots(const ForwardingPool& pool) {
+  SLUICE_INVARIANT(!pool.slots.empty());
+  const std::size_t lines = (pool.slots.size() + SLUICE_SLOTS_PER_LINE - 1) / SLUICE_SLOTS_PER_LINE;
+  std::vector<sluice_slots> slots(lines);
+  for (sluice_slots& line : slots) std::fill(std::begin(line.entry), std::end(line.entry), SLUICE_MEMBER_NONE);
+  for (std::size_t slot = 0; slot < pool.slots.size(); ++slot) {
+    SLUICE_INVARIANT(pool.slots[slot] < pool.members.size());
+    slots[slot / SLUICE_SLOTS_PER_LINE].entry[slot % SLUICE_SLOTS_PER_LINE] = pool.slots[slot];
+  }
+  for (const PreviousOwners& owners : pool.past) {
+    const std::uint32_t slot = owners.slot.value();
+    SLUICE_INVARIANT(slot < pool.slots.size());
+    slots[slot / SLUICE_SLOTS_PER_LINE].entry[slot % SLUICE_SLOTS_PER_LINE] |= SLUICE_SLOT_UNSTABLE;
+  }
+  return as_lines(slots);
+}
+
+EncodedPast encode_past(const ForwardingPool& pool) {
+  EncodedPast encoded;
+  if (pool.past.empty()) return encoded;
+  // Wider than 2^16 slots and slot_low would be ambiguous.
+  encoded.shift = 16;
+  while (encoded.shift > 3 && !shift_fits(pool.past, encoded.shift)) --encoded.shift;
+  std::vector<sluice_past> lines(((pool.slots.size() - 1) >> encoded.shift) + 1);
+  for (sluice_past& line : lines) {
+    for (sluice_past_entry& entry : line.entry) {
+      entry.slot_low = 0;
+      std::fill(std::begin(entry.member), std::end(entry.member), SLUICE_MEMBER_NONE);
+    }
+  }
+  for (const PreviousOwners& owners : pool.past) {
+    sluice_past& line = lines[owners.slot.value() >> encoded.shift];
+    auto* place = std::find_if(std::begin(line.entry), std::end(line.entry),
+                               [](const sluice_past_entry& entry) { return entry.member[0] == SLUICE_MEMBER_NONE; });
+    SLUICE_INVARIANT(place != std::end(line.entry));
+    place->slot_low = static_cast<std::uint16_t>(owners.slot.value());
+    std::copy(owners.members.begin(), owners.members.end(), std::begin(place->member));
+  }
+  encoded.lines = as_lines(lines);
+  return encoded;
+}
+
+std::vector<sluice_line> encode_members(std::span<const std::uint32_t> indices) {
+  std::vector<sluice_members> lines((indices.size() + SLUICE_MEMBERS_PER_LINE - 1) / SLUICE_MEMBERS_PER_LINE);
+  for (std::size_t i = 0; i < indices.size(); ++i)
+    lines[i / SLUICE_MEMBERS_PER_LINE].backend[i % SLUICE_MEMBERS_PER_LINE] = indices[i];
+  return as_lines(lines);
+}
+
+sluice_backend encode_backend(const ForwardingBackend& backend) {
+  sluice_backend line{};
+  const auto source = backend.source.words();
+  const auto destination = backend.key.address.words();
+  std::copy(source.begin(), source.end(), std::begin(line.source));
+  std::copy(destination.begin(), destination.end(), std::begin(line.destination));
+  line.inner_mtu = backend.inner_mtu;
+  line.encapsulation = backend.key.encapsulation;
+  line.flags = SLUICE_BACKEND_ALIVE;
+  // A chain is GUE whatever the plain form is.
+  line.port_be = sluice_swap16(backend.key.gue_port != 0 ? backend.key.gue_port : SLUICE_GUE_PORT);
+  line.id = backend.id;
+  if (backend.key.address.is_v4()) line.checksum = sluice_outer_checksum(source[0], destination[0]);
+  return line;
+}
+
+sluice_vip encode_vip_key(const IpAddress& address, std::uint8_t protocol, std::uint16_t port, bool is_service) {
+  sluice_vip vip{};
+  const auto words = address.words();
+  std::copy(words.begin(), words.end(), std::begin(vip.address));
+  vip.protocol = protocol;
+  vip.port_be = sluice_swap16(port);
+  if (is_service)
+    vip.kind = address.is_v4() ? SLUICE_KEY_SERVICE_V4 : SLUICE_KEY_SERVICE_V6;
+  else
+    vip.kind = address.is_v4() ? SLUICE_KEY_ADDRESS_V4 : SLUICE_KEY_ADDRESS_V6;
+  return vip;
+}
+
+bool place_vips(std::span<const sluice_vip> vips, const sluice_hash_key& key, std::span<sluice_vip> buffer) {
+  // Cuckoo hashing (Pagh and Rodler 2001) with one key a line. The table is at most an eighth full, so a walk this long
+  // means a cycle.
+  constexpr int steps_max = 512;
+  const auto mask = static_cast<std::uint32_t>(buffer.size() - 1);
+  std::fill(buffer.begin(), buffer.end(), sluice_vip{});
+  for (sluice_vip moving : vips) {
+    std::uint32_t line = sluice_vip_first(destination_hash(moving, key), mask);
+    for (int step = 0;; ++step) {
+      if (step == steps_max) return false;
+      std::swap(moving, buffer[line]);
+      if (moving.kind == SLUICE_KEY_EMPTY) break;
+      const std::uint64_t hash = destination_hash(moving, key);
+      const std::uint32_t first = sluice_vip_first(hash, mask);
+      line = line == first ? sluice_vip_second(&key, hash, mask) : first;
+    }
+  }
+  for (std::uint32_t line = 0; line <= mask; ++line) {
+    if (buffer[line].kind == SLUICE_KEY_EMPTY) continue;
+    const std::uint32_t first = sluice_vip_first(destination_hash(buffer[line], key), mask);
+    if (first != line) buffer[first].chained = 1;
+  }
+  return true;
+}
+
+}  // namespace sluice

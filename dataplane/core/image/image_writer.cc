@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image_writer.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <set>
+#include <string>
+
+#include "flow_sweep.h"
+#include "hash_key.h"
+#include "image_layout.h"
+#include "sluice_encap.h"
+
+namespace sluice {
+namespace {
+
+// Lines of a services buffer per key: an eighth full, cuckoo placement practically always succeeds and nine keys in ten
+// sit in their first choice.
+constexpr std::uint32_t vips_lines_per_key = 8;
+// 16 KiB a buffer; also what makes two keys sharing both choices unlikely in small tables (see place_vips).
+constexpr std::uint32_t vips_lines_min = 256;
+
+std::uint32_t lines_of(std::size_t items, std::uint32_t per_line) {
+  return static_cast<std::uint32_t>((items + per_line - 1) / per_line);
+}
+
+std::span<sluice_line> as_lines(void* array, std::uint32_t lines) { return {static_cast<sluice_line*>(array), lines}; }
+
+// Keys of the services buffer: services, and what is known of each VIP without ports.
+struct AddressKey {
+  IpAddress address;
+  std::uint8_t protocol = 0;
+  friend auto operator<=>(const AddressKey&, const AddressKey&) = default;
+};
+
+std::uint8_t icmp_of(const IpAddress& address) { return address.is_v4() ? SLUICE_PROTO_ICMP : SLUICE_PROTO_ICMPV6; }
+
+std::set<AddressKey> address_keys_of(const ForwardingModel& model) {
+  std::set<AddressKey> keys;
+  for (const ForwardingService& service : model.services) {
+    keys.insert({service.key.address, service.key.protocol});
+    keys.insert({service.key.address, icmp_of(service.key.address)});
+  }
+  return keys;
+}
+
+std::uint32_t vips_lines_of(const ForwardingModel& model) {
+  const std::size_t keys = model.services.size() + address_keys_of(model).size();
+  return std::bit_ceil(std::max(static_cast<std::uint32_t>(keys) * vips_lines_per_key, vips_lines_min));
+}
+
+std::uint32_t flows_lines_of(const ForwardingModel& model) {
+  return std::max<std::uint32_t>(1, model.flows_per_worker / SLUICE_FLOWS_PER_LINE);
+}
+
+Error no_room(const char* array) {
+  return make_error(ErrorCode::out_of_capacity, std::string("the image's ") + array + " array is full");
+}
+
+// Did anything but the next hop change?
+bool reaches_alike(const sluice_backend& now, const sluice_backend& wanted) {
+  return std::equal(std::begin(now.source), std::end(now.source), std::begin(wanted.source)) &&
+         now.inner_mtu == wanted.inner_mtu && now.id == wanted.id;
+}
+
+BackendKey key_of(const sluice_backend& line) {
+  std::array<std::uint8_t, 16> bytes{};
+  std::memcpy(bytes.data(), line.destination, bytes.size());
+  // L2 lines carry their family in the upper words: an IPv4 address leaves them zero.
+  const bool is_v6 = sluice_encap_is_outer_v6(line.encapsulation) ||
+                     (line.encapsulation == SLUICE_ENCAP_L2 &&
+                      (line.destination[1] | line.destination[2] | line.destination[3]) != 0);
+  const IpAddress address =
+      is_v6 ? IpAddress::from_v6_bytes(bytes) : IpAddress::from_v4_bytes({bytes[0], bytes[1], bytes[2], bytes[3]});
+  const bool is_gue = sluice_encap_is_gue(line.encapsulation) != 0;
+  return {address, line.encapsulation, is_gue ? sluice_swap16(line.port_be) : std::uint16_t{0}};
+}
+
+void write_next_hop(sluice_backend& line, const NextHop& next_hop) {
+  std::uint8_t header[12];
+  std::memcpy(header, next_hop.destination_mac.data(), 6);
+  std::memcpy(header + 6, next_hop.source_mac.data(), 6);
+  std::uint64_t low = 0;
+  std::uint32_t high = 0;
+  std::memcpy(&low, header, sizeof low);
+  std::memcpy(&high, header + 8, sizeof high);
+  __atomic_store_n(&line.mac_high, high, __ATOMIC_RELAXED);
+  __atomic_store_n(&line.interface, next_hop.interface, __ATOMIC_RELAXED);
+  // Last, and in one store: a reader takes mac_low != 0 for "resolved".
+  __atomic_store_n(&line.mac_low, low, __ATOMIC_RELEASE);
+}
+
+}  // namespace
+
+std::uint64_t ImageSizes::bytes() const {
+  const std::uint64_t lines = std::uint64_t{vips} + slots + past + members + backends + flows + counters;
+  return lines * SLUICE_LINE_BYTES + sizeof(sluice_control);
+}
+
+bool ImageSizes::holds(const ImageSizes& needed) const {
+  return vips >= needed.vips && slots >= needed.slots && past >= needed.past && members >= needed.members &&
+         backends >= needed.backends && flows >= needed.flows && counters >= needed.counters;
+}
+
+ImageSizes image_sizes_for(const ForwardingModel& model, const ImageOptions& options) {
+  std::uint32_t slots = 0;
+  std::uint32_t slots_widest = 0;
+  std::uint32_t past = 0;
+  std::uint32_t members = 0;
+  for (const ForwardingPool& pool : model.pools) {
+    const std::uint32_t lines = lines_of(pool.slots.size(), SLUICE_SLOTS_PER_LINE);
+    slots += lines;
+    slots_widest = std::max(slots_widest, lines);
+    past += static_cast<std::uint32_t>(encode_past(pool).lines.size());
+    members += lines_of(pool.members.size(), SLUICE_MEMBERS_PER_LINE);
+  }
+  const auto backends = static_cast<std::uint32_t>(model.backends.size());
+  ImageSizes sizes;
+  sizes.vips = 2 * vips_lines_of(model);
+  // Room beside the active generation for the tables of a tenth of the pools (512 pools of 65,537 slots stay below
+  // 72 MiB in all), and for one at least. A generation that changes more moves to a new set.
+  sizes.slots = std::max(1U, slots + std::max(slots / 10, slots_widest));
+  sizes.past = std::max(64U, 2 * past);
+  sizes.members = std::max(64U, 2 * members);
+  // Line 0 means "none"; a quarter more, and 64, for backends to come before the next growth.
+  sizes.backends = std::bit_ceil(backends + backends / 4 + 64);
+  sizes.flows = options.workers * flows_lines_of(model);
+  const auto services = static_cast<std::uint32_t>(model.services.size());
+  const std::uint32_t service_lines = lines_of(std::bit_ceil(services + services / 4 + 64), SLUICE_TRAFFIC_PER_LINE);
+  sizes.counters =
+      options.workers * (SLUICE_COUNTERS_SERVICES + service_lines + lines_of(sizes.backends, SLUICE_TRAFFIC_PER_LINE));
+  return sizes;
+}
+
+struct ImageWriter::PoolPlace {
+  std::optional<std::uint32_t> slots_line;
+  std::uint32_t slots_count = 0;
+  std::uint32_t past_line = 0;
+  std::uint32_t past_count = 0;
+  std::uint32_t past_shift = 0;
+  std::uint32_t members_line = 0;
+  std::uint32_t members_count = 0;
+  bool chain = false;
+};
+
+// A generation in the making; undone as a whole if any step fails.
+struct ImageWriter::Pending {
+  std::uint64_t generation = 0;
+  sluice_hash_key key{};
+  std::vector<std::uint32_t> backend_index;  // by position in ForwardingModel::backends
+  BackendIndexMap backends;
+  std::vector<std::uint32_t> new_backend_lines;
+  std::map<ServiceKey, std::uint32_t> services;
+  std::vector<std::uint32_t> new_service_counters;
+  std::vector<PoolPlace> pools;
+  std::uint32_t vips_lines = 0;
+  Uses slots_uses;
+  Uses past_uses;
+  Uses members_uses;
+  FlowMoves moves;  // lines that leave, and where their flows go
+  PublishReport report;
+};
+
+ImageWriter::ImageWriter(const sluice_tables& tables, const ImageOptions& options, ReadersMovedOn readers_moved_on)
+    : tables_(tables),
+      options_(options),
+      readers_moved_on_(std::move(readers_moved_on)),
+      backend_lines_(tables.backends_lines),
+      service_counters_(service_counters_count()),
+      slots_(as_lines(tables.slots, tables.slots_lines)),
+      past_(as_lines(tables.past, tables.past_lines)),
+      members_(as_lines(tables.members, tables.members_lines)) {
+  SLUICE_INVARIANT(options.workers > 0 && tables.counters_lines % options.workers == 0);
+  SLUICE_INVARIANT(backend_lines_.take(0, 1));
+  if (tables_.control->active.generation != 0) adopt();
+}
+
+std::uint32_t ImageWriter::counters_stride() const { return tables_.counters_lines / options_.workers; }
+
+std::uint32_t ImageWriter::counters_backends() const {
+  return counters_stride() - lines_of(tables_.backends_lines, SLUICE_TRAFFIC_PER_LINE);
+}
+
+std::uint32_t ImageWriter::service_counters_count() const {
+  return (counters_backends() - SLUICE_COUNTERS_SERVICES) * SLUICE_TRAFFIC_PER_LINE;
+}
+
+Generation ImageWriter::generation() const { return Generation(tables_.control->active.generation); }
+
+std::optional<BackendIndex> ImageWriter::find_backend(const BackendKey& key) const {
+  const auto found = backends_.find(key);
+  return found == backends_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<std::uint32_t> ImageWriter::find_service(const ServiceKey& key) const {
+  const auto found = services_.find(key);
+  return found == services_.end() ? std::nullopt : std::optional(found->second);
+}
+
+// Takes over what the active generation uses; everything else is free.
+void ImageWriter::adopt() {
+  for (std::uint32_t index = 1; index < tables_.backends_lines; ++index) {
+    const sluice_backend& line = tables_.backends[index];
+    if (line.encapsulation == SLUICE_ENCAP_NONE || !(line.flags & SLUICE_BACKEND_ALIVE)) continue;
+    SLUICE_INVARIANT(backend_lines_.take(index, 1));
+    const auto [kept, is_new] = backends_.emplace(key_of(line), BackendIndex(index));
+    // A writer that died between two steps of a publish left both the old and the new line of a backend.
+    if (!is_new) strays_[index] = kept->second.value();
+  }
+  const sluice_generation& generation = tables_.control->generations[tables_.control->active.generation & 1];
+  const std::span<sluice_vip> vips(tables_.vips + generation.vips_line, generation.vips_mask + 1);
+  for (const sluice_vip& vip : vips) {
+    if (vip.kind == SLUICE_KEY_SERVICE_V4 || vip.kind == SLUICE_KEY_SERVICE_V6) {
+      std::array<std::uint8_t, 16> bytes{};
+      std::memcpy(bytes.data(), vip.address, bytes.size());
+      const IpAddress address = vip.kind == SLUICE_KEY_SERVICE_V6
+                                    ? IpAddress::from_v6_bytes(bytes)
+                                    : IpAddress::from_v4_bytes({bytes[0], bytes[1], bytes[2], bytes[3]});
+      services_.emplace(ServiceKey{address, vip.protocol, PortHost(sluice_swap16(vip.port_be))}, vip.service);
+      service_counters_.take(vip.service, 1);
+    }
+    if (vip.kind == SLUICE_KEY_EMPTY || vip.slots_count == 0 || (vip.flags & SLUICE_VIP_EMPTY)) continue;
+    const auto adopt_region = [](RegionStore& store, Uses& uses, std::uint32_t first, std::uint32_t count) {
+      if (count == 0) return;
+      SLUICE_INVARIANT(store.adopt(first, count));
+      uses.push_back(first);
+    };
+    adopt_region(slots_, slots_uses_, vip.slots_line, lines_of(vip.slots_count, SLUICE_SLOTS_PER_LINE));
+    adopt_region(past_, past_uses_, vip.past_line, vip.past_count);
+    adopt_region(members_, members_uses_, vip.members_line, vip.members_count);
+  }
+}
+
+Status ImageWriter::place_backends(const ForwardingModel& model, const NextHopOf& next_hop_of, Pending& pending) {
+  for (const ForwardingBackend& backend : model.backends) {
+    const auto known = backends_.find(backend.key);
+    sluice_backend wanted = encode_backend(backend);
+    if (known != backends_.end() && reaches_alike(tables_.backends[known->second.value()], wanted)) {
+      pending.backend_index.push_back(known->second.value());
+      pending.backends.emplace(backend.key, known->second);
+      continue;
+    }
+    const auto line = backend_lines_.allocate(1);
+    if (!line) return no_room("backends");
+    pending.new_backend_lines.push_back(*line);
+    if (const auto next_hop = next_hop_of ? next_hop_of(backend) : std::nullopt) write_next_hop(wanted, *next_hop);
+    clear_traffic(counters_backends(), *line);
+    tables_.backends[*line] = wanted;
+    pending.backend_index.push_back(*line);
+    pending.backends.emplace(backend.key, BackendIndex(*line));
+    // A changed way to the same backend gets a line of its own, so no packet sees half of each; its flows follow.
+    if (known != backends_.end()) pending.moves[known->second.value()] = *line;
+  }
+  for (const auto& [key, index] : backends_)
+    if (!pending.backends.contains(key)) pending.moves[index.value()] = 0;
+  pending.moves.insert(strays_.begin(), strays_.end());
+  return {};
+}
+
+Status ImageWriter::place_pool(const ForwardingPool& pool, Pending& pending) {
+  PoolPlace& place = pending.pools.emplace_back();
+  place.chain = pool.chain;
+  if (pool.slots.empty()) return {};
+  std::vector<std::uint32_t> indices;
+  for (const std::uint32_t member : pool.members) indices.push_back(pending.backend_index.at(member));
+  const auto put = [](RegionStore& store, Uses& uses, const std::vector<sluice_line>& lines) {
+    const auto first = store.place(lines);
+    if (first) uses.push_back(*first);
+    return first;
+  };
+  const auto members = put(members_, pending.members_uses, encode_members(indices));
+  if (!members) return no_room("members");
+  place.members_line = *members;
+  place.members_count = lines_of(indices.size(), SLUICE_MEMBERS_PER_LINE);
+  const EncodedPast past = encode_past(pool);
+  if (!past.lines.empty()) {
+    const auto first = put(past_, pending.past_uses, past.lines);
+    if (!first) return no_room("past");
+    place.past_line = *first;
+    place.past_count = static_cast<std::uint32_t>(past.lines.size());
+    place.past_shift = past.shift;
+  }
+  place.slots_line = put(slots_, pending.slots_uses, encode_slots(pool));
+  if (!place.slots_line) return no_room("slots");
+  place.slots_count = static_cast<std::uint32_t>(pool.slots.size());
+  return {};
+}
+
+namespace {
+
+void fill_vip(sluice_vip& vip, const auto& place, std::uint32_t service, std::uint32_t flags) {
+  vip.service = service;
+  vip.flags = flags;
+  if (place.chain) vip.flags |= SLUICE_VIP_CHAIN;
+  if (!place.slots_line) {
+    vip.flags |= SLUICE_VIP_EMPTY;
+    return;
+  }
+  vip.slots_line = *place.slots_line;
+  vip.slots_count = place.slots_count;
+  vip.past_line = place.past_line;
+  vip.past_count = place.past_count;
+  vip.past_shift = place.past_shift;
+  vip.members_line = place.members_line;
+  vip.members_count = place.members_count;
+}
+
+std::uint32_t flags_of(const ForwardingService& service) {
+  std::uint32_t flags = 0;
+  // A service hashed without ports cannot tell its connections apart, so it has nothing to remember.
+  if (service.track && !service.fragments) flags |= SLUICE_VIP_TRACK;
+  if (service.fragments) flags |= SLUICE_VIP_FRAGMENTS;
+  if (service.unreachable) flags |= SLUICE_VIP_UNREACHABLE;
+  return flags;
+}
+
+}  // namespace
+
+Status ImageWriter::place_services(const ForwardingModel& model, Pending& pending) {
+  std::vector<sluice_vip> vips;
+  std::map<AddressKey, sluice_vip> addresses;
+  for (const ForwardingService& service : model.services) {
+    const ServiceKey& key = service.key;
+    std::uint32_t counters = 0;
+    if (const auto known = services_.find(key); known != services_.end()) {
+      counters = known->second;
+    } else {
+      const auto index = service_counters_.allocate(1);
+      if (!index) return no_room("counters");
+      pending.new_service_counters.push_back(*index);
+      counters = *index;
+      clear_traffic(SLUICE_COUNTERS_SERVICES, counters);
+    }
+    pending.services.emplace(key, counters);
+    const PoolPlace& place = pending.pools.at(service.pool);
+    sluice_vip vip = encode_vip_key(key.address, key.protocol, key.port.value(), true);
+    fill_vip(vip, place, counters, flags_of(service));
+    vips.push_back(vip);
+    const auto [echo, is_new_echo] = addresses.try_emplace({key.address, icmp_of(key.address)});
+    if (is_new_echo) {
+      echo->second = encode_vip_key(key.address, icmp_of(key.address), 0, false);
+      echo->second.service = counters;
+    }
+    const auto [portless, is_new] = addresses.try_emplace({key.address, key.protocol});
+    if (is_new) {
+      portless->second = encode_vip_key(key.address, key.protocol, 0, false);
+      portless->second.service = counters;
+    }
+    if (service.fragments && !(portless->second.flags & SLUICE_VIP_FRAGMENTS))
+      fill_vip(portless->second, place, counters, SLUICE_VIP_FRAGMENTS);
+  }
+  for (const auto& [key, vip] : addresses) vips.push_back(vip);
+  pending.vips_lines = vips_lines_of(model);
+  if (pending.vips_lines * 2 > tables_.vips_lines) return no_room("vips");
+  sluice_vip* buffer = tables_.vips + (pending.generation & 1) * (tables_.vips_lines / 2);
+  if (!place_vips(vips, pending.key, {buffer, pending.vips_lines}))
+    return make_error(ErrorCode::conflict, "the services cannot be placed under this hash_key; choose another one");
+  return {};
+}
+
+Status ImageWriter::place(const ForwardingModel& model, const NextHopOf& next_hop_of, Pending& pending) {
+  if (tables_.flows_lines < options_.workers * flows_lines_of(model)) return no_room("flows");
+  if (auto status = place_backends(model, next_hop_of, pending); !status) return status;
+  for (const ForwardingPool& pool : model.pools)
+    if (auto status = place_pool(pool, pending); !status) return status;
+  return place_services(model, pending);
+}
+
+void ImageWriter::activate(const ForwardingModel& model, const Pending& pending, std::uint64_t now_realtime_ns) {
+  sluice_generation& block = tables_.control->generations[pending.generation & 1];
+  block = sluice_generation{};
+  block.generation = pending.generation;
+  block.vips_line = static_cast<std::uint32_t>((pending.generation & 1) * (tables_.vips_lines / 2));
+  block.vips_mask = pending.vips_lines - 1;
+  block.flows_mask = flows_lines_of(model) - 1;
+  block.inserts_per_tick = model.inserts_per_tick;
+  block.icmp_per_tick = model.icmp_per_tick;
+  block.counters_stride = counters_stride();
+  block.counters_backends = counters_backends();
+  block.workers = options_.workers;
+  block.key = pending.key;
+  for (const ForwardingService& service : model.services) {
+    if (service.key.port == PortHost(0)) block.flags |= SLUICE_GENERATION_ANY_PORT;
+    block.flags |= service.key.address.is_v4() ? SLUICE_GENERATION_HAS_V4 : SLUICE_GENERATION_HAS_V6;
+  }
+  tables_.control->active.image_version = SLUICE_IMAGE_VERSION;
+  tables_.control->active.updated_ns = now_realtime_ns;
+  __atomic_store_n(&tables_.control->active.generation, pending.generation, __ATOMIC_RELEASE);
+}
+
+// The new generation is live; frees what only the old one used, in an order no packet can notice.
+void ImageWriter::retire(Pending& pending) {
+  readers_moved_on_();
+  move_flows(tables_, pending.moves);
+  for (const auto& [line, successor] : pending.moves) {
+    __atomic_and_fetch(&tables_.backends[line].flags, static_cast<sluice_u8>(~SLUICE_BACKEND_ALIVE), __ATOMIC_RELEASE);
+  }
+  if (!pending.moves.empty()) {
+    // Packets under way may have refreshed an entry meanwhile; after this nobody can any more.
+    readers_moved_on_();
+    move_flows(tables_, pending.moves);
+  }
+  for (const auto& [line, successor] : pending.moves) {
+    tables_.backends[line] = sluice_backend{};
+    backend_lines_.release(line, 1);
+  }
+  for (const auto& [key, counters] : services_)
+    if (!pending.services.contains(key)) service_counters_.release(counters, 1);
+  for (const std::uint32_t first : slots_uses_) slots_.release(first);
+  for (const std::uint32_t first : past_uses_) past_.release(first);
+  for (const std::uint32_t first : members_uses_) members_.release(first);
+  strays_.clear();
+  slots_uses_ = std::move(pending.slots_uses);
+  past_uses_ = std::move(pending.past_uses);
+  members_uses_ = std::move(pending.members_uses);
+  backends_ = std::move(pending.backends);
+  services_ = std::move(pending.services);
+}
+
+// Nothing of `pending` was reachable by a packet, so all of it goes back at once.
+void ImageWriter::undo(const Pending& pending) {
+  for (const std::uint32_t line : pending.new_backend_lines) {
+    tables_.backends[line] = sluice_backend{};
+    backend_lines_.release(line, 1);
+  }
+  for (const std::uint32_t index : pending.new_service_counters) service_counters_.release(index, 1);
+  for (const std::uint32_t first : pending.slots_uses) slots_.release(first);
+  for (const std::uint32_t first : pending.past_uses) past_.release(first);
+  for (const std::uint32_t first : pending.members_uses) members_.release(first);
+}
+
+Result<PublishReport> ImageWriter::publish(const ForwardingModel& model, const NextHopOf& next_hop_of,
+                                           std::uint64_t now_realtime_ns) {
+  Pending pending;
+  pending.generation = tables_.control->active.generation + 1;
+  pending.key = derive_hash_key(model.hash_secret);
+  const std::uint32_t lines_before = slots_.lines_written();
+  if (auto status = place(model, next_hop_of, pending); !status) {
+    undo(pending);
+    return status.error();
+  }
+  pending.report.generation = Generation(pending.generation);
+  pending.report.slots_lines_written = slots_.lines_written() - lines_before;
+  pending.report.backends_added = static_cast<std::uint32_t>(pending.new_backend_lines.size());
+  pending.report.backends_removed = static_cast<std::uint32_t>(pending.moves.size());
+  activate(model, pending, now_realtime_ns);
+  retire(pending);
+  return pending.report;
+}
+
+void ImageWriter::clear_traffic(std::uint32_t line, std::uint32_t index) {
+  for (std::uint32_t worker = 0; worker < options_.workers; ++worker) {
+    sluice_line& counters = tables_.counters[worker * counters_stride() + line + index / SLUICE_TRAFFIC_PER_LINE];
+    auto* traffic = reinterpret_cast<sluice_traffic_counters*>(&counters);
+    traffic->traffic[index % SLUICE_TRAFFIC_PER_LINE] = sluice_traffic{};
+  }
+}
+
+void ImageWriter::set_next_hop(BackendIndex backend, const NextHop& next_hop) {
+  if (backend.value() == 0 || backend.value() >= tables_.backends_lines) return;
+  write_next_hop(tables_.backends[backend.value()], next_hop);
+}
+
+void ImageWriter::clear_next_hop(BackendIndex backend) {
+  if (backend.value() == 0 || backend.value() >= tables_.backends_lines) return;
+  __atomic_store_n(&tables_.backends[backend.value()].mac_low, 0, __ATOMIC_RELEASE);
+}
+
+}  // namespace sluice

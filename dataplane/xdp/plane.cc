@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plane.h"
+
+#include <fmt/format.h>
+#include <net/if.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "static_model.h"
+
+namespace sluice {
+namespace {
+
+namespace json = boost::json;
+using std::chrono::milliseconds;
+
+// How long packets to a new backend may be kept waiting for its link-layer address to be known: ARP and ND take
+// milliseconds, unless nobody answers.
+constexpr milliseconds settle_at_start{1000};
+constexpr milliseconds settle_at_reload{300};
+constexpr milliseconds housekeeping_interval{1000};
+
+HopQuery query_of(const ForwardingBackend& backend) {
+  const bool is_l2 = backend.key.encapsulation == SLUICE_ENCAP_L2;
+  std::optional<IpAddress> source;
+  if (!is_l2 && !backend.source.is_unspecified()) source = backend.source;
+  return {backend.key.address, source, is_l2};
+}
+
+std::set<HopQuery> queries_of(const ForwardingModel& model) {
+  std::set<HopQuery> queries;
+  for (const ForwardingBackend& backend : model.backends) queries.insert(query_of(backend));
+  return queries;
+}
+
+std::string count_text(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+json::object refused(const Error& error) {
+  return {{"ok", false}, {"error", error.context}, {"exit_code", exit_code_of(error.code)}};
+}
+
+json::object accepted(json::object members) {
+  json::object answer = {{"ok", true}};
+  for (json::key_value_pair& member : members) answer[member.key()] = std::move(member.value());
+  return answer;
+}
+
+json::object accepted(Result<json::object> members) {
+  return members ? accepted(std::move(*members)) : refused(members.error());
+}
+
+}  // namespace
+
+ConfigReading read_config_file(const std::string& path) {
+  ConfigReading reading;
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream content;
+  if (file) content << file.rdbuf();
+  if (!file || content.fail()) {
+    reading.errors.push_back(path + ":1:1: cannot read the file: " + std::strerror(errno));
+    return reading;
+  }
+  ConfigOutcome outcome = parse_config(content.str(), path);
+  for (const Diagnostic& error : outcome.errors) reading.errors.push_back(to_string(error, path));
+  for (const Diagnostic& warning : outcome.warnings) reading.warnings.push_back(to_string(warning, path));
+  if (!outcome.ok()) return reading;
+  if (outcome.config->plane.interfaces.empty()) {
+    reading.errors.push_back(path +
+                             ":1:1: plane: \"interfaces\" is missing or empty; sluice-xdp needs at least one; write "
+                             "interfaces = [\"eth0\"] under [plane]");
+    return reading;
+  }
+  reading.config = std::move(outcome.config);
+  return reading;
+}
+
+Result<std::unique_ptr<Plane>> Plane::start(EventLoop& loop, const std::string& config_file, Config config, Log log) {
+  Result<ForwardingModel> model = forwarding_model_of(config);
+  if (!model) return model.error();
+  for (const std::string& name : config.plane.interfaces) {
+    if (const Result<Interface> interface = find_interface(name); !interface) return interface.error();
+  }
+  Result<XdpForwarding> forwarding = XdpForwarding::open(config.plane.pin_directory);
+  if (!forwarding) return forwarding.error();
+  Result<NeighbourWatcher> neighbours = NeighbourWatcher::create();
+  if (!neighbours) return neighbours.error();
+  Result<TickClock> ticks = TickClock::create(forwarding->tick_shift());
+  if (!ticks) return ticks.error();
+  std::unique_ptr<Plane> plane(new Plane(loop, config_file, std::move(config), std::move(log), std::move(*neighbours),
+                                         std::move(*forwarding), std::move(*ticks)));
+  plane->model_ = std::move(*model);
+  // The socket first: it can be refused, and then the packets' road must not have changed.
+  if (Status open = plane->server_.listen(plane->config_.plane.control_socket); !open) return open.error();
+  plane->watch_hops({}, plane->model_, settle_at_start);
+  const auto next_hop_of = [&plane](const ForwardingBackend& backend) { return plane->next_hop_of(backend); };
+  const Result<PublishReport> started =
+      plane->forwarding_.start(plane->model_, next_hop_of, plane->config_.plane.interfaces, plane->config_.plane.mode);
+  if (!started) return started.error();
+  plane->write_hops(nullptr);
+  Plane* self = plane.get();
+  if (Status watched = loop.watch(self->neighbours_.fd(), EPOLLIN, [self](std::uint32_t) { self->on_neighbours(); });
+      !watched)
+    return watched.error();
+  plane->log_attachments();
+  return plane;
+}
+
+Plane::Plane(EventLoop& loop, std::string config_file, Config config, Log log, NeighbourWatcher neighbours,
+             XdpForwarding forwarding, TickClock ticks)
+    : loop_(loop),
+      config_file_(std::move(config_file)),
+      config_(std::move(config)),
+      log_(std::move(log)),
+      neighbours_(std::move(neighbours)),
+      forwarding_(std::move(forwarding)),
+      ticks_(std::move(ticks)),
+      server_(loop, [this](std::string_view line) { return answer(line); }),
+      started_(Clock::now()) {}
+
+Plane::~Plane() {
+  loop_.forget(neighbours_.fd());
+}
+
+Plane::Clock::time_point Plane::tick(Clock::time_point now) {
+  if (is_detached_) return now;
+  if (now >= neighbours_.next_deadline()) on_neighbours();
+  attach_lost();
+  server_.sweep(now);
+  return std::min(neighbours_.next_deadline(), now + housekeeping_interval);
+}
+
+std::string Plane::summary() const {
+  std::string text =
+      fmt::format("generation {}, {}, {}", forwarding_.writer().generation().value(),
+                  count_text(config_.services.size(), "service"), count_text(model_.backends.size(), "backend"));
+  for (const Attachment& one : forwarding_.links().attachments())
+    text += fmt::format(", {} {}", one.interface.name, to_text(one.mode));
+  return text;
+}
+
+void Plane::log_attachments() const {
+  for (const Attachment& one : forwarding_.links().attachments()) {
+    const std::string note = one.note.empty() ? "" : " (" + one.note + ")";
+    log_(fmt::format("{}: {} XDP{}{}", one.interface.name, to_text(one.mode), note,
+                     one.taken_over ? ", program replaced in place" : ""));
+  }
+  for (const UnresolvedBackend& one : status().unresolved)
+    log_(fmt::format("backend {} is not reachable yet: {}; its packets drop as no_next_hop", one.name, one.reason));
+}
+
+// A link that goes takes its attachment along. When it is back, under the same name, so is the program.
+void Plane::attach_lost() {
+  for (const std::string& name : forwarding_.links().lost()) {
+    if (if_nametoindex(name.c_str()) == 0) continue;
+    const Status attached = forwarding_.attach({name});
+    log_(attached ? name + ": is back, XDP attached again" : attached.error().context);
+    if (attached) write_hops(nullptr);
+  }
+}
+
+void Plane::on_neighbours() {
+  const std::vector<HopQuery> changed = neighbours_.process(Clock::now());
+  if (changed.empty()) return;
+  const std::set<HopQuery> only(changed.begin(), changed.end());
+  write_hops(&only);
+}
+
+// Both what runs and what is coming are watched from here on.
+void Plane::watch_hops(const ForwardingModel& present, const ForwardingModel& coming, milliseconds limit) {
+  std::set<HopQuery> known = queries_of(present);
+  std::set<HopQuery> all = queries_of(coming);
+  std::set<HopQuery> added;
+  std::set_difference(all.begin(), all.end(), known.begin(), known.end(), std::inserter(added, added.begin()));
+  all.merge(known);
+  neighbours_.watch(all);
+  neighbours_.settle(added, limit);
+}
+
+std::optional<NextHop> Plane::next_hop_of(const ForwardingBackend& backend) const {
+  const HopState* state = neighbours_.find(query_of(backend));
+  if (state == nullptr || !state->hop) return std::nullopt;
+  NextHop next_hop{state->hop->destination_mac, state->hop->source_mac, state->hop->interface};
+  const auto& interfaces = config_.plane.interfaces;
+  // With one interface "out the way it came" is the same, and the cheaper verdict (XDP_TX).
+  if (interfaces.size() == 1 && if_nametoindex(interfaces.front().c_str()) == next_hop.interface)
+    next_hop.interface = 0;
+  return next_hop;
+}
+
+// nullptr: all.
+void Plane::write_hops(const std::set<HopQuery>* only) {
+  for (const ForwardingBackend& backend : model_.backends) {
+    const HopQuery query = query_of(backend);
+    if (only != nullptr && !only->contains(query)) continue;
+    const std::optional<BackendIndex> index = forwarding_.writer().find_backend(backend.key);
+    const HopState* state = neighbours_.find(query);
+    if (!index || state == nullptr) continue;
+    if (const std::optional<NextHop> next_hop = next_hop_of(backend))
+      forwarding_.writer().set_next_hop(*index, *next_hop);
+    else if (!state->is_pending)  // while the kernel asks, what an earlier process knew may serve
+      forwarding_.writer().clear_next_hop(*index);
+  }
+}
+
+PlaneStatus Plane::status() const {
+  PlaneStatus status;
+  status.plane = "xdp";
+  status.config_file = config_file_;
+  status.uptime = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - started_);
+  status.now_realtime_ns =
+      static_cast<std::uint64_t>(std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count());
+  status.memory_bytes = forwarding_.memory_bytes();
+  for (const Attachment& one : forwarding_.links().attachments())
+    status.interfaces.push_back({one.interface.name, one.mode, one.note});
+  for (std::size_t pool = 0; pool < model_.pools.size(); ++pool) {
+    const ForwardingPool& forwarding = model_.pools[pool];
+    for (std::size_t member = 0; member < forwarding.members.size(); ++member) {
+      const HopState* state = neighbours_.find(query_of(model_.backends[forwarding.members[member]]));
+      if (state != nullptr && state->hop) continue;
+      status.unresolved.push_back({forwarding.name + "/" + forwarding.member_names[member],
+                                   state == nullptr ? "not looked up yet" : state->problem});
+    }
+  }
+  return status;
+}
+
+std::string Plane::answer(std::string_view line) {
+  const Result<ControlRequest> request = parse_control_request(line);
+  if (!request) return refusal(request.error());
+  return json::serialize(answer(*request));
+}
+
+json::object Plane::answer(const ControlRequest& request) {
+  switch (request.op) {
+    case ControlOp::version:
+      return accepted(version_answer("xdp"));
+    case ControlOp::status:
+      return accepted(status_answer(running(), status()));
+    case ControlOp::stats:
+      return accepted(stats_answer(running()));
+    case ControlOp::drops:
+      return accepted(drops_answer(running()));
+    case ControlOp::config:
+      return accepted(config_answer(running()));
+    case ControlOp::table:
+      return accepted(table_answer(running(), request));
+    case ControlOp::explain: {
+      const Result<std::uint32_t> now = ticks_.now();
+      return now ? accepted(explain_answer(running(), request, *now)) : refused(now.error());
+    }
+    case ControlOp::reload:
+      return reload_answer();
+    case ControlOp::detach:
+      break;
+  }
+  neighbours_.release();
+  forwarding_.detach();
+  is_detached_ = true;
+  log_("detached: the program is off all interfaces and every pin is removed");
+  return accepted(json::object{});
+}
+
+json::object Plane::reload_answer() {
+  ConfigReading reading = read_config_file(config_file_);
+  if (!reading.config) {
+    for (const std::string& error : reading.errors) log_(error);
+    log_("reload refused; generation " + std::to_string(forwarding_.writer().generation().value()) + " stays");
+    json::array errors(reading.errors.begin(), reading.errors.end());
+    return {{"ok", false}, {"error", reading.errors.front()}, {"errors", std::move(errors)}, {"exit_code", 2}};
+  }
+  for (const std::string& warning : reading.warnings) log_("warning: " + warning);
+  const Result<PublishReport> changed = change_to(*reading.config);
+  if (!changed) {
+    log_("reload refused: " + changed.error().context + "; generation " +
+         std::to_string(forwarding_.writer().generation().value()) + " stays");
+    return refused(changed.error());
+  }
+  log_("reloaded: " + summary());
+  return accepted(json::object{{"generation", changed->generation.value()}});
+}
+
+// What this process has fixed when it started.
+Status Plane::refuse_fixed(const Config& wanted) const {
+  const auto fixed = [](std::string_view key) {
+    return make_error(ErrorCode::conflict, fmt::format("{} has changed, which a running sluice-xdp cannot follow; "
+                                                       "restart it (no packet is lost)",
+                                                       key));
+  };
+  if (wanted.plane.pin_directory != config_.plane.pin_directory) return fixed("pin_directory");
+  if (wanted.plane.control_socket != config_.plane.control_socket) return fixed("control_socket");
+  if (wanted.plane.mode != config_.plane.mode) return fixed("mode");
+  return {};
+}
+
+Result<PublishReport> Plane::change_to(const Config& wanted) {
+  if (Status possible = refuse_fixed(wanted); !possible) return possible.error();
+  Result<ForwardingModel> model = forwarding_model_of(wanted);
+  if (!model) return model.error();
+  watch_hops(model_, *model, settle_at_reload);
+  // Interfaces that come in forward by the running generation until the new one is published.
+  const std::vector<std::string> interfaces_before = config_.plane.interfaces;
+  Config config_before = config_;
+  if (wanted.plane.interfaces != interfaces_before) {
+    if (Status attached = forwarding_.attach(wanted.plane.interfaces); !attached) {
+      neighbours_.watch(queries_of(model_));
+      return attached.error();
+    }
+  }
+  config_ = wanted;  // decides about next hops
+  const auto next_hop_of = [this](const ForwardingBackend& backend) { return this->next_hop_of(backend); };
+  const Result<PublishReport> published = forwarding_.publish(*model, next_hop_of);
+  if (!published) {
+    config_ = std::move(config_before);
+    forwarding_.keep_only(interfaces_before);
+    neighbours_.watch(queries_of(model_));
+    return published.error();
+  }
+  model_ = std::move(*model);
+  if (wanted.plane.interfaces != interfaces_before) forwarding_.keep_only(wanted.plane.interfaces);
+  neighbours_.watch(queries_of(model_));
+  write_hops(nullptr);
+  return published;
+}
+
+}  // namespace sluice

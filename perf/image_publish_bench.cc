@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// A new generation: one pool changed among many, against the first publish of all of them. What is unchanged must not
+// be written again; what remains is the work on every service and backend there is.
+#include <benchmark/benchmark.h>
+
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "bench_image.h"
+#include "image_memory.h"
+#include "wrong_result.h"
+
+namespace sluice::bench {
+namespace {
+
+// What a slot table of 65,537 entries fills.
+constexpr std::uint32_t table_lines = (65537 + SLUICE_SLOTS_PER_LINE - 1) / SLUICE_SLOTS_PER_LINE;
+
+// The fills take a second for the largest, and the benchmark is entered several times.
+const ForwardingModel& model_of(std::uint32_t pools) {
+  static std::map<std::uint32_t, ForwardingModel> made;
+  const auto [place, is_new] = made.try_emplace(pools);
+  if (!is_new) return place->second;
+  ModelOptions options;
+  options.services = pools;
+  options.backends_per_pool = 16;
+  place->second = bench_model(options);
+  // bench_model tells 256 services apart by address.
+  for (std::uint32_t i = 0; i < pools; ++i)
+    place->second.services[i].key.port = PortHost(static_cast<std::uint16_t>(80 + i / 256));
+  return place->second;
+}
+
+void one_changed(benchmark::State& state) {
+  const auto pools = static_cast<std::uint32_t>(state.range(0));
+  ForwardingModel model = model_of(pools);
+  const ImageMemory memory(image_sizes_for(model, {}));
+  ImageWriter writer(memory.tables(), {}, [] {});
+  if (!writer.publish(model, bench_next_hop, 0)) wrong_result("does not fit");
+  // Slots of two owners are exchanged, and exchanged back.
+  auto& slots = model.pools.front().slots;
+  std::size_t other = 1;
+  while (slots[other] == slots[0]) ++other;
+  for (auto _ : state) {
+    std::swap(slots[0], slots[other]);
+    const auto published = writer.publish(model, bench_next_hop, 0);
+    if (!published || published->slots_lines_written != table_lines) wrong_result("not one table was written");
+  }
+  // The active generation's block, read as the packet path reads it.
+  const std::uint64_t active = memory.tables().control->active.generation;
+  if (active != static_cast<std::uint64_t>(state.iterations()) + 1) wrong_result("generations are missing");
+}
+
+void unchanged(benchmark::State& state) {
+  const auto pools = static_cast<std::uint32_t>(state.range(0));
+  const ForwardingModel& model = model_of(pools);
+  const ImageMemory memory(image_sizes_for(model, {}));
+  ImageWriter writer(memory.tables(), {}, [] {});
+  if (!writer.publish(model, bench_next_hop, 0)) wrong_result("does not fit");
+  for (auto _ : state) {
+    const auto published = writer.publish(model, bench_next_hop, 0);
+    if (!published || published->slots_lines_written != 0) wrong_result("something was written");
+  }
+}
+
+void first(benchmark::State& state) {
+  const auto pools = static_cast<std::uint32_t>(state.range(0));
+  const ForwardingModel& model = model_of(pools);
+  for (auto _ : state) {
+    state.PauseTiming();
+    const ImageMemory memory(image_sizes_for(model, {}));
+    ImageWriter writer(memory.tables(), {}, [] {});
+    state.ResumeTiming();
+    const auto published = writer.publish(model, bench_next_hop, 0);
+    if (!published) wrong_result("does not fit");
+  }
+}
+
+void sizes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgName("pools")->Arg(1)->Arg(64)->Arg(512)->Unit(benchmark::kMillisecond);
+}
+
+BENCHMARK(one_changed)->Apply(sizes);
+BENCHMARK(unchanged)->Apply(sizes);
+BENCHMARK(first)->Apply(sizes);
+
+}  // namespace
+}  // namespace sluice::bench
+
+BENCHMARK_MAIN();

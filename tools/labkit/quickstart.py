@@ -1,0 +1,369 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tools/quickstart after the packages are there: build, lab, traffic, a weight change, why, how many; then a verdict."""
+import argparse
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from . import interrupts, lab, servers, shares, state
+from .cli import REPOSITORY
+from .errors import FAILED, Interrupted, LabError
+from .http_load import BLOCK, Ports
+from .plan import CLIENT4, CLIENT6, VIP4, VIP6, VIP_PORT, Options
+from .screen import Screen
+from .state import State
+
+BUILD = os.path.abspath(os.environ.get("SLUICE_BUILD", f"{REPOSITORY}/build"))
+PROGRAMS = ("sluice", "sluice-xdp", "sluice-backend")
+OPTIONS = Options(balancers=1, backends=4, weights=(100, 100, 50, 150))
+CHANGED_BACKEND, CHANGED_WEIGHT = "b4", 25
+REQUESTS = 4000  # per family: a share 5 points off is found out, and it takes a second
+FLOWS = 4  # per family, asked about one by one
+
+
+@dataclass
+class Report:
+    """What was seen; the verdict is that every check holds."""
+    checks: list[dict] = field(default_factory=list)
+    shares: dict = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+
+    def check(self, name: str, ok: bool, detail: str = "") -> bool:
+        self.checks.append({"name": name, "ok": bool(ok), "detail": detail})
+        return bool(ok)
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.checks) and all(check["ok"] for check in self.checks)
+
+    def to_json(self) -> dict:
+        return {"ok": self.ok, "seconds": round(time.monotonic() - self.began, 1), "checks": self.checks, "shares": self.shares}
+
+
+def build(screen: Screen) -> None:
+    with screen.step("build", "configuring") as step:
+        if not os.path.exists(f"{BUILD}/build.ninja"):
+            _run_build(["meson", "setup", BUILD, REPOSITORY], step)
+        fresh = not all(os.path.exists(f"{BUILD}/{path}") for path in ("dataplane/sluice-xdp", "tools/sluice"))
+        if fresh and not sys.stdout.isatty():
+            screen.detail("compiling; a few minutes the first time")
+        # The lab's own small BPF programs are not part of any program, hence named beside them.
+        lines = _run_build(["ninja", "-C", BUILD, "tools/sluice", "dataplane/sluice-xdp", "dataplane/sluice-backend",
+                            "bpf/pass.bpf.o"], step)
+        step.done(", ".join(PROGRAMS) + (" are up to date" if lines[-1:] == ["ninja: no work to do."] else " compiled"))
+
+
+def _run_build(command: list[str], step) -> list[str]:
+    lines: list[str] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as run:
+        try:
+            for line in run.stdout:
+                lines.append(line.rstrip())
+                step.say(lines[-1])
+        except BaseException:
+            run.terminate()
+            raise
+    if run.returncode != 0:
+        raise LabError(f"`{' '.join(command)}` failed", detail="\n".join(lines[-25:]))
+    return lines
+
+
+def bring_up(screen: Screen, name: str) -> State:
+    with screen.step("lab", "making namespaces") as step:
+        lab.down(name)
+        made, _ = lab.up(replace(OPTIONS, name=name), BUILD)
+        answer = servers.ask_plane(made, "lb1", {"op": "status"})
+        mode = next((interface.get("mode") for interface in answer.get("interfaces", []) if isinstance(interface, dict)), None)
+        backends = " ".join(node.name for node in made.plan.backends)
+        step.done(f"client - router - lb1 - {backends}: {len(made.plan.namespaces)} network namespaces")
+        screen.detail(f"nginx on {VIP4} and {VIP6}, XDP{f' ({mode})' if mode else ''} on lb1")
+    return made
+
+
+def http(made: State, *arguments: str) -> subprocess.Popen:
+    command = [sys.executable, f"{REPOSITORY}/tools/lab", "http", "--name", made.options.name, "--json", *arguments]
+    # A session of its own: Ctrl-C is for us, and we stop it.
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def finished(run: subprocess.Popen) -> dict:
+    try:
+        output, complaint = run.communicate(timeout=120)
+    except BaseException:
+        run.terminate()
+        run.wait()
+        raise
+    try:
+        return json.loads(output)
+    except json.JSONDecodeError:
+        raise LabError("the HTTP load ended without a result", detail=complaint.strip()) from None
+
+
+def both_families(made: State, *arguments: str) -> dict[int, dict]:
+    runs = {family: http(made, "--family", str(family), *arguments) for family in (4, 6)}
+    return {family: finished(run) for family, run in runs.items()}
+
+
+def weights_of(made: State) -> dict[str, int]:
+    return dict(zip((node.name for node in made.plan.backends), made.options.weights))
+
+
+def show_shares(screen: Screen, report: Report, name: str, results: dict[int, dict], weights: dict[str, int]) -> None:
+    """The table of shares, and the checks that they are plausible draws under the weights."""
+    wanted = shares.expected_shares(weights)
+    counts = {family: result["by_backend"] for family, result in results.items()}
+    fits = {family: shares.fits(counts[family], weights) for family in counts}
+    draws = {family: max(1, sum(counts[family].values())) for family in counts}
+    widest = max([*wanted.values(), *(counts[f].get(b, 0) / draws[f] for f in counts for b in weights)])
+    margin = " " * 14
+    screen.line(screen.paint(f"{margin}{'weight':>10} {'wanted':>7}  {'IPv4':<23} IPv6", "dim"))
+    for backend, weight in weights.items():
+        row = f"{margin}{backend:<4}{weight:6} {wanted[backend]:7.1%}"
+        for family in (4, 6):
+            share = counts[family].get(backend, 0) / draws[family]
+            good = fits[family][backend]
+            row += "  " + screen.paint(shares.bar(share / widest, 12), "cyan" if good else "red")
+            row += f" {share:6.1%} " + screen.paint("ok" if good else "NO", "green" if good else "red")
+        screen.line(row)
+    unknown = sorted({backend for family in counts for backend in counts[family]} - set(weights))
+    if unknown:
+        screen.detail(screen.paint(f"answers from nobody we know: {', '.join(unknown)}", "red"))
+    for family in (4, 6):
+        report.check(f"shares {name}, IPv{family}", all(fits[family].values()), json.dumps(counts[family]))
+    report.shares[name] = {"weights": weights, "ipv4": counts[4], "ipv6": counts[6]}
+
+
+def traffic(screen: Screen, report: Report, made: State) -> None:
+    with screen.step("traffic", f"{REQUESTS} requests over each of IPv4 and IPv6, a connection each") as step:
+        results = both_families(made, "--requests", str(REQUESTS))
+        report_requests(report, "plain requests", results.values())
+        sent, failed, rate = totals(results.values())
+        step.done(f"{sent} requests, a connection each: {failed} failed, {rate}/s")
+        show_shares(screen, report, "by weight", results, weights_of(made))
+        margin = shares.tolerance(REQUESTS, max(shares.expected_shares(weights_of(made)).values()))
+        screen.detail(screen.paint(f"ok: within what chance allows {REQUESTS} draws, up to ±{margin:.1%}", "dim"))
+
+
+def totals(results) -> tuple[int, int, int]:
+    results = list(results)
+    return (sum(result["sent"] for result in results), sum(result["failed"] for result in results),
+            sum(result["requests_per_second"] for result in results))
+
+
+def report_requests(report: Report, name: str, results) -> bool:
+    results = list(results)
+    sent, failed, _ = totals(results)
+    errors = sum((Counter(result["errors"]) for result in results), Counter())
+    reasons = "".join(f", {count} x {reason}" for reason, count in errors.items())
+    return report.check(f"{name}: none failed", sent > 0 and failed == 0, f"{sent} sent, {failed} failed{reasons}")
+
+
+def full_packets(screen: Screen, report: Report, made: State) -> None:
+    """Full-size packets both ways: they only fit through the tunnel if the servers advertise a smaller segment."""
+    with screen.step("packets", "1 MiB down and 256 KiB up, full-size packets") as step:
+        down = both_families(made, "--requests", "20", "--concurrency", "4", "--path", f"/{servers.BIG_FILE}")
+        up = both_families(made, "--requests", "20", "--concurrency", "4", "--upload", str(256 * 1024))
+        every = [*down.values(), *up.values()]
+        report_requests(report, "full-size packets", every)
+        _, failed, _ = totals(every)
+        step.done(f"full-size ones: 40 x 1 MiB down, 40 x 256 KiB up: {failed} failed")
+
+
+def _wait_for_traffic(made: State, connections: int, seconds: float) -> None:
+    ports = Ports(made.ports_file)
+    start, deadline = ports.used(), time.monotonic() + seconds
+    while ports.used() < start + connections and time.monotonic() < deadline:
+        interrupts.check()
+        time.sleep(0.02)
+
+
+def change_weight(screen: Screen, report: Report, made: State) -> State:
+    before = weights_of(made)
+    what = f"{CHANGED_BACKEND} {before[CHANGED_BACKEND]} -> {CHANGED_WEIGHT}"
+    with screen.step("weight", f"{what} under traffic") as step:
+        runs = {family: http(made, "--family", str(family), "--duration", "60") for family in (4, 6)}
+        try:
+            _wait_for_traffic(made, 8 * BLOCK, 10)
+            began = time.monotonic()
+            changed, _ = lab.set_weight(made.options.name, CHANGED_BACKEND, CHANGED_WEIGHT)
+            took_ms = (time.monotonic() - began) * 1000
+            during = all(run.poll() is None for run in runs.values())
+            _wait_for_traffic(made, 8 * BLOCK, 10)
+        finally:
+            for run in runs.values():
+                run.send_signal(signal.SIGINT)
+        ongoing = [finished(run) for run in runs.values()]
+        report.check("the weight changed while requests ran", during)
+        report_requests(report, "requests during the change", ongoing)
+        results = both_families(changed, "--requests", str(REQUESTS))
+        report_requests(report, "requests after the change", results.values())
+        sent, failed, _ = totals([*ongoing, *results.values()])
+        step.done(f"{what} in {took_ms:.0f} ms, under traffic: {sent} sent, {failed} failed")
+        show_shares(screen, report, "after the change", results, weights_of(changed))
+        # The control: the same test must be able to say no, here to the weights of before.
+        refuted = all(not all(shares.fits(result["by_backend"], before).values()) for result in results.values())
+        report.check("the old weights no longer fit", refuted)
+        screen.detail(screen.paint("and the weights of before " + ("no longer fit, as it should be" if refuted else "STILL fit"), "dim"))
+    return changed
+
+
+def survive(screen: Screen, report: Report, made: State) -> None:
+    """The plane's process dies; its programs stay in the kernel and forward on."""
+    with screen.step("crash", "kill -9 sluice-xdp under traffic") as step:
+        runs = {family: http(made, "--family", str(family), "--duration", "60") for family in (4, 6)}
+        try:
+            _wait_for_traffic(made, 4 * BLOCK, 10)
+            lab.stop_node(made.options.name, "lb1", signal.SIGKILL)
+            _wait_for_traffic(made, 4 * BLOCK, 10)
+            lab.start_node(made.options.name, "lb1")
+            _wait_for_traffic(made, 4 * BLOCK, 10)
+        finally:
+            for run in runs.values():
+                run.send_signal(signal.SIGINT)
+        results = [finished(run) for run in runs.values()]
+        report_requests(report, "requests while sluice-xdp was dead", results)
+        sent, failed, _ = totals(results)
+        step.done(f"kill -9 sluice-xdp, start it again: {sent} sent, {failed} failed")
+
+
+def cli(made: State, *arguments: str) -> dict:
+    """Our own command on lb1, as `tools/lab exec lb1 -- sluice ...` runs it."""
+    command = [sys.executable, f"{REPOSITORY}/tools/lab", "exec", "--name", made.options.name, "lb1", "--", "sluice", *arguments,
+               "--socket", servers.socket_path(made, "lb1")]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    try:
+        return json.loads(run.stdout)
+    except json.JSONDecodeError:
+        raise LabError(f"`sluice {' '.join(arguments)}` failed ({run.returncode})",
+                       detail=(run.stderr or run.stdout).strip()) from None
+
+
+def header(screen: Screen) -> None:
+    title = "Sluice: real HTTP through a layer-4 load balancer, all on this machine"
+    machine = f"Linux {platform.release().split('-')[0]}, {os.cpu_count()} CPUs"
+    screen.line()
+    screen.line("  " + screen.paint(title, "bold"))
+    screen.line("  " + screen.paint(f"client -> router -> balancer -> web server -> client; {machine}", "dim"))
+    screen.line()
+
+
+def explain(screen: Screen, report: Report, made: State) -> None:
+    """Where flows will go and why; then they are sent, and the web servers say where they went."""
+    with screen.step("explain", "asking where single flows will go") as step:
+        asked = {}
+        went = {}
+        for family, client, vip in ((4, CLIENT4, VIP4), (6, f"[{CLIENT6}]", f"[{VIP6}]")):
+            sources = [f"{client}:{port}" for port in Ports(made.ports_file).coming(FLOWS)]
+            asked |= {source: cli(made, "explain", source, f"{vip}:{VIP_PORT}", "-o", "json") for source in sources}
+            result = finished(http(made, "--family", str(family), "--requests", str(FLOWS), "--concurrency", "1", "--flows"))
+            went |= {flow["source"]: flow["backend"] for flow in result.get("flows", [])}
+        right = sum(went.get(source) == told.get("backend") for source, told in asked.items())
+        report.check("flows go where explain says", right == len(asked), f"{right} of {len(asked)}")
+        source, told = next(iter(asked.items()))
+        step.done(f"flow {source} -> {VIP4}:{VIP_PORT}/tcp")
+        screen.detail(f"hash -> slot {told.get('slot')} of {made.options.slots} in generation {told.get('generation')} "
+                      f"-> {told.get('backend')}; {told.get('reason')}")
+        screen.detail(f"sent after asking: {right} of {len(asked)} flows reached the server that explain named")
+
+
+def counters(screen: Screen, report: Report, made: State) -> None:
+    """Every packet is accounted for under one name."""
+    with screen.step("counters", "adding up") as step:
+        stats = cli(made, "stats", "-o", "json")
+        received, sent, kernel, dropped = (stats[f"{name}_packets"] for name in ("rx", "tx", "kernel", "drop"))
+        exact = received == sent + kernel + dropped
+        report.check("received = sent + kernel + dropped", received > 0 and exact,
+                     f"{received} = {sent} + {kernel} + {dropped}")
+        step.done(f"{received} received {'=' if exact else 'IS NOT'} {sent} sent + {kernel} to kernel + {dropped} dropped")
+        reasons = [reason for reason in cli(made, "drops", "-o", "json")["reasons"]
+                   if reason["class"] == "drop" and reason["packets"]]
+        named = sum(reason["packets"] for reason in reasons)
+        report.check("every drop has a name", named == dropped, f"{named} of {dropped}")
+        screen.detail("dropped: " + (", ".join(f"{reason['packets']} {reason['name']}" for reason in reasons) or "none"))
+
+
+def clean_up(screen: Screen, report: Report, name: str, keep: bool) -> None:
+    with screen.step("cleanup", "removing the lab") as step:
+        if keep:
+            step.done(f"none: the lab stays up (--keep); sudo tools/lab down --name {name}")
+            return
+        lab.down(name)
+        left = name in state.names()
+        report.check("nothing is left behind", not left)
+        step.done("namespaces, processes, mounts and files are gone")
+
+
+def run(screen: Screen, report: Report, arguments) -> None:
+    header(screen)
+    with screen.step("packages", "") as step:
+        step.done(arguments.packages, seconds=arguments.packages_seconds)
+    build(screen)
+    try:
+        made = bring_up(screen, arguments.name)
+        traffic(screen, report, made)
+        full_packets(screen, report, made)
+        made = change_weight(screen, report, made)
+        survive(screen, report, made)
+        explain(screen, report, made)
+        counters(screen, report, made)
+    except BaseException:
+        if not arguments.keep:
+            lab.down(arguments.name)
+        raise
+    clean_up(screen, report, arguments.name, arguments.keep)
+
+
+def verdict(screen: Screen, report: Report) -> None:
+    good = sum(check["ok"] for check in report.checks)
+    seconds = time.monotonic() - report.began
+    screen.line()
+    for check in report.checks:
+        if not check["ok"]:
+            screen.line("  " + screen.paint(f"failed: {check['name']}", "red") + f"  {check['detail']}")
+    word, style = ("It works", "green") if report.ok else ("It does NOT work", "red")
+    screen.line("  " + screen.paint(f"{word}: {good} of {len(report.checks)} checks hold", style) + f", in {seconds:.0f} s.")
+    if report.ok:
+        screen.line("  " + screen.paint("next: --keep leaves the lab up (docs/lab.md); sudo tools/test runs every test", "dim"))
+    screen.line()
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="tools/quickstart", description="Builds Sluice, runs it in a lab of network "
+                                     "namespaces with real web servers, and says whether it works.")
+    parser.add_argument("--keep", action="store_true", help="leave the lab running")
+    parser.add_argument("--json", action="store_true", help="only one JSON object on standard output, at the end")
+    parser.add_argument("--name", default="quickstart", help="of the lab (default: %(default)s)")
+    parser.add_argument("--packages", default="", help=argparse.SUPPRESS)  # from the shell part: what tools/setup said
+    parser.add_argument("--packages-seconds", type=float, default=0.0, help=argparse.SUPPRESS)
+    arguments = parser.parse_args(argv)
+    interrupts.install()
+    report = Report()
+    screen = Screen(sys.stderr if arguments.json else sys.stdout)
+    code = 0
+    try:
+        run(screen, report, arguments)
+        verdict(screen, report)
+        code = 0 if report.ok else FAILED
+    except LabError as error:
+        report.check("ran to its end", False, error.what)
+        for text in (f"quickstart: {error.what}", *(f"  | {line}" for line in error.detail.splitlines()),
+                     *([f"  hint: {error.hint}"] if error.hint else [])):
+            print(text, file=sys.stderr)
+        code = error.code or FAILED
+    except Interrupted as interrupted:
+        report.check("ran to its end", False, "interrupted")
+        print("quickstart: interrupted; the lab is removed", file=sys.stderr)
+        code = 128 + interrupted.number
+    if arguments.json:
+        print(json.dumps(report.to_json()))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
