@@ -7,7 +7,8 @@ import re
 
 import tree
 
-CORE = {"dataplane/core/base", "dataplane/core/slots", "dataplane/core/config", "dataplane/core/image"}
+CORE = {"dataplane/core/base", "dataplane/core/slots", "dataplane/core/config", "dataplane/core/image",
+        "dataplane/core/packet"}
 ABI = "dataplane/abi"
 # Folder -> the other folders whose headers it may include.
 LAYERS = {
@@ -16,6 +17,7 @@ LAYERS = {
     "dataplane/core/slots": {"dataplane/core/base"},
     "dataplane/core/config": {"dataplane/core/base"},
     "dataplane/core/image": CORE | {ABI},
+    "dataplane/core/packet": {ABI},
     "dataplane/host": CORE | {ABI},
     "dataplane/xdp": CORE | {ABI, "dataplane/host"},
     "dataplane/backend": CORE | {ABI, "dataplane/host"},
