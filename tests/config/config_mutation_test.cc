@@ -76,6 +76,47 @@ TEST_P(ConfigMutation, CutAtEveryByte) {
   }
 }
 
+// What damage may insert: syntax, wrong types, and pieces that are good elsewhere.
+const std::vector<std::string> tokens = {"[",
+                                         "]",
+                                         "[[",
+                                         "]]",
+                                         "{",
+                                         "}",
+                                         "=",
+                                         ",",
+                                         ".",
+                                         "\"",
+                                         "\"\"\"",
+                                         "'",
+                                         "'''",
+                                         "#",
+                                         "\n",
+                                         "\r\n",
+                                         "0",
+                                         "-1",
+                                         "65536",
+                                         "99999999999999999999",
+                                         "1e999",
+                                         "nan",
+                                         "true",
+                                         "0x1F",
+                                         "\\u0000",
+                                         "\xff",
+                                         "\xef\xbb\xbf",
+                                         "2024-01-01",
+                                         "pool.backend",
+                                         "[service]",
+                                         "backends = []\n",
+                                         "weight = 1\n",
+                                         "[plane.dpdk]\n",
+                                         "ports = [ { device = \"net_null0\" } ]\n",
+                                         "cpus = [1]\n",
+                                         "\x00\x01",
+                                         "203.0.113.10",
+                                         "::",
+                                         "name = \"web\"\n"};
+
 class Mutator {
  public:
   explicit Mutator(std::uint64_t seed) : random_(seed) {}
@@ -89,45 +130,6 @@ class Mutator {
   std::size_t below(std::size_t bound) { return bound == 0 ? 0 : random_() % bound; }
 
   void change_once(std::string& text) {
-    static const std::vector<std::string> tokens = {"[",
-                                                    "]",
-                                                    "[[",
-                                                    "]]",
-                                                    "{",
-                                                    "}",
-                                                    "=",
-                                                    ",",
-                                                    ".",
-                                                    "\"",
-                                                    "\"\"\"",
-                                                    "'",
-                                                    "'''",
-                                                    "#",
-                                                    "\n",
-                                                    "\r\n",
-                                                    "0",
-                                                    "-1",
-                                                    "65536",
-                                                    "99999999999999999999",
-                                                    "1e999",
-                                                    "nan",
-                                                    "true",
-                                                    "0x1F",
-                                                    "\\u0000",
-                                                    "\xff",
-                                                    "\xef\xbb\xbf",
-                                                    "2024-01-01",
-                                                    "pool.backend",
-                                                    "[service]",
-                                                    "backends = []\n",
-                                                    "weight = 1\n",
-                                                    "[plane.dpdk]\n",
-                                                    "ports = [ { device = \"net_null0\" } ]\n",
-                                                    "cpus = [1]\n",
-                                                    "\x00\x01",
-                                                    "203.0.113.10",
-                                                    "::",
-                                                    "name = \"web\"\n"};
     const std::size_t at = below(text.size() + 1);
     switch (below(6)) {
       case 0:
