@@ -80,7 +80,6 @@ TEST(ReportPlots, OneBar) {
   EXPECT_EQ(
       draw_bars(plot, {200, true}),
       "<svg class=\"plot narrow\" viewBox=\"0 0 200 99\" role=\"img\" aria-label=\"label\">"
-      "<text class=\"soft\" x=\"39.5\" y=\"13\" font-size=\"11\" text-anchor=\"start\">floor 2.00</text>"
       "<line class=\"axis\" x1=\"2\" y1=\"24\" x2=\"2\" y2=\"63\"/>"
       "<text class=\"soft\" x=\"5.5\" y=\"78\" font-size=\"11\" text-anchor=\"middle\">0</text>"
       "<line class=\"grid\" x1=\"83.1\" y1=\"24\" x2=\"83.1\" y2=\"63\"/>"
@@ -93,6 +92,7 @@ TEST(ReportPlots, OneBar) {
       "<line class=\"mark\" x1=\"131.8\" y1=\"49\" x2=\"164.3\" y2=\"49\"/>"
       "<line class=\"mark\" x1=\"164.3\" y1=\"43\" x2=\"164.3\" y2=\"55\"/>"
       "<line class=\"reference\" x1=\"34.5\" y1=\"4\" x2=\"34.5\" y2=\"63\"/>"
+      "<text class=\"soft halo\" x=\"39.5\" y=\"13\" font-size=\"11\" text-anchor=\"start\">floor 2.00</text>"
       "<text class=\"ink halo mono\" x=\"2\" y=\"36\" font-size=\"12\" text-anchor=\"start\">a&lt;b</text>"
       "<text class=\"ink halo\" x=\"170.3\" y=\"53\" font-size=\"11\" text-anchor=\"start\">8.00</text></svg>\n");
 }

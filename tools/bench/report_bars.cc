@@ -90,8 +90,9 @@ class BarDrawing {
       const double left_room = x - 5 - edge;
       const bool is_right = text_width(reference.label, small_size, Face::sans) <= right_room || right_room > left_room;
       const std::string label = fit_text(reference.label, is_right ? right_room : left_room, small_size, Face::sans);
-      drawing_.text({is_right ? x + 5 : x - 5, y + 13}, label,
-                    {"soft", small_size, Face::sans, is_right ? Anchor::start : Anchor::end});
+      labels_.push_back({{is_right ? x + 5 : x - 5, y + 13},
+                         label,
+                         {"soft halo", small_size, Face::sans, is_right ? Anchor::start : Anchor::end}});
       y += line_height;
     }
     return y + (plot_.references.empty() ? 0 : 6);
