@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// The process of a plane over a forwarding that only notes what it is told, in a network namespace of its own.
+#include "plane.h"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+
+#include <atomic>
+#include <boost/json.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "control_client.h"
+#include "image_memory.h"
+#include "static_model.h"
+
+namespace sluice {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+// What the fake plane below is to do, and what it was told. One at a time: PlaneKind has no place for more.
+struct Script {
+  std::string fixed_key;      // a reload changes this
+  std::string publish_error;  // not empty: publish() refuses
+  std::string way_error;      // not empty: no way is usable
+  bool ways_changed = false;  // next tick says so
+  std::uint32_t interface = 7;
+  int published = 0;
+  bool detached = false;
+  Forwarding* forwarding = nullptr;
+};
+Script script;
+
+class FakeForwarding final : public Forwarding {
+ public:
+  explicit FakeForwarding(const ForwardingModel& model)
+      : memory_(image_sizes_for(model, {})), writer_(memory_.tables(), {}, [] {}) {}
+
+  [[nodiscard]] std::string_view fixed_key_changed(const Config&, const Config&) const override {
+    return script.fixed_key;
+  }
+  Result<PublishReport> start(const ForwardingModel& model, const ImageWriter::NextHopOf& next_hop_of,
+                              const Config&) override {
+    return writer_.publish(model, next_hop_of, 1);
+  }
+  Result<PublishReport> publish(const ForwardingModel& model, const ImageWriter::NextHopOf& next_hop_of,
+                                const Config&) override {
+    if (!script.publish_error.empty()) return make_error(ErrorCode::conflict, script.publish_error);
+    ++script.published;
+    return writer_.publish(model, next_hop_of, 1);
+  }
+  bool tick(Clock::time_point) override { return std::exchange(script.ways_changed, false); }
+  void detach() override { script.detached = true; }
+  [[nodiscard]] Result<NextHop> next_hop_of(const ResolvedHop& hop) const override {
+    if (!script.way_error.empty()) return make_error(ErrorCode::not_found, script.way_error);
+    return NextHop{hop.destination_mac, hop.source_mac, script.interface};
+  }
+  [[nodiscard]] ImageWriter& writer() override { return writer_; }
+  [[nodiscard]] const ImageWriter& writer() const override { return writer_; }
+  [[nodiscard]] std::uint64_t memory_bytes() const override { return 12345; }
+  [[nodiscard]] std::vector<InterfaceStatus> interfaces() const override { return {{"port0", "fake", "a note"}}; }
+  [[nodiscard]] Result<std::uint32_t> now_tick() const override { return 0; }
+
+ private:
+  ImageMemory memory_;
+  ImageWriter writer_;
+};
+
+Status check_fake(const Config& config) {
+  if (config.services.size() < 2) return {};
+  return make_error(ErrorCode::invalid_argument, "plane: two services are too many here");
+}
+
+Result<std::unique_ptr<Forwarding>> open_fake(const Config& config, const Log&) {
+  const Result<ForwardingModel> model = forwarding_model_of(config);
+  if (!model) return model.error();
+  auto made = std::make_unique<FakeForwarding>(*model);
+  script.forwarding = made.get();
+  return std::unique_ptr<Forwarding>(std::move(made));
+}
+
+constexpr PlaneKind fake_plane = {.name = "fake",
+                                  .title = "",
+                                  .end_help = "",
+                                  .detach_help = "",
+                                  .restart_note = "costs nothing",
+                                  .end_note = "",
+                                  .detach_note = "",
+                                  .check = check_fake,
+                                  .open = open_fake,
+                                  .detach_left = [](const Config&) { return Result<std::string>(""); }};
+
+void shell(const std::string& command) {
+  ASSERT_EQ(std::system(command.c_str()), 0) << command;
+}
+
+constexpr const char* service_text =
+    "[[service]]\nname = \"web\"\naddress = \"203.0.113.10\"\nport = 80\nprotocol = \"tcp\"\npool = \"web\"\n";
+
+class PlaneTest : public testing::Test {
+ protected:
+  // 10.3.0.0/16 is behind a neighbour whose address is known; nothing else has a route.
+  static void SetUpTestSuite() {
+    ASSERT_EQ(::unshare(CLONE_NEWNET), 0) << "needs root";
+    shell("ip link add veth0 type veth peer name veth1 && ip link set veth0 up && ip link set veth1 up");
+    shell("ip addr add 10.2.0.2/24 dev veth0 && ip route add 10.3.0.0/16 via 10.2.0.1");
+    shell("ip neigh add 10.2.0.1 dev veth0 lladdr 02:00:00:00:00:01 nud permanent");
+  }
+
+  void SetUp() override {
+    script = {};
+    std::string pattern = fs::temp_directory_path() / "sluice-t-plane-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+    socket_ = directory_ / "s";
+  }
+  void TearDown() override {
+    plane_.reset();
+    fs::remove_all(directory_);
+  }
+
+  void write_config(int icmp_per_second = 1000, const std::string& services = service_text) {
+    std::ofstream(file()) << "hash_key = \"000102030405060708090a0b0c0d0e0f\"\n[plane]\nsource_ipv4 = \"10.2.0.2\"\n"
+                          << "flows_per_cpu = 1024\ncontrol_socket = \"" << socket_
+                          << "\"\nicmp_per_second = " << icmp_per_second
+                          << "\n[[pool]]\nname = \"web\"\nslots = 16381\nbackends = [ { name = \"b1\", "
+                          << "address = \"10.3.1.2\" }, { name = \"gone\", address = \"10.4.0.1\" } ]\n"
+                          << services;
+  }
+
+  void start() {
+    write_config();
+    ConfigReading reading = read_config_file(file(), check_fake);
+    ASSERT_TRUE(reading.config) << reading.errors.front();
+    auto plane = Plane::start(loop_, fake_plane, file(), *reading.config,
+                              [this](const std::string& line) { log_ += line + '\n'; });
+    ASSERT_TRUE(plane) << plane.error().context;
+    plane_ = std::move(*plane);
+  }
+
+  // The plane and its client share this process, so the client gets a thread.
+  json::object ask(const std::string& line) {
+    Result<std::string> answer = make_error(ErrorCode::io, "no answer");
+    std::atomic<bool> is_done = false;
+    std::thread client([&] {
+      answer = ask_control_socket(socket_, line, std::chrono::seconds(30));
+      is_done = true;
+    });
+    while (!is_done) {
+      EXPECT_TRUE(loop_.run_once(std::chrono::milliseconds(1)));
+    }
+    client.join();
+    EXPECT_TRUE(answer) << answer.error().context;
+    return answer ? json::parse(*answer).as_object() : json::object();
+  }
+
+  [[nodiscard]] std::string file() const { return directory_ / "sluice.toml"; }
+  // The line of b1 in the image.
+  [[nodiscard]] static const sluice_backend& b1() {
+    const ImageWriter& writer = script.forwarding->writer();
+    const auto index = writer.find_backend({IpAddress::parse("10.3.1.2").value(), SLUICE_ENCAP_IPIP_V4, 0});
+    return writer.tables().backends[index.value().value()];
+  }
+
+  fs::path directory_;
+  EventLoop loop_ = EventLoop::create().value();
+  std::string socket_;
+  std::string log_;
+  std::unique_ptr<Plane> plane_;
+};
+
+TEST_F(PlaneTest, AnswersByItsKind) {
+  start();
+  EXPECT_EQ(plane_->summary(), "generation 1, 1 service, 2 backends, port0 fake");
+  EXPECT_EQ(ask(R"({"op":"version"})").at("plane"), "fake");
+  const json::object status = ask(R"({"op":"status"})");
+  EXPECT_EQ(status.at("plane"), "fake");
+  EXPECT_EQ(status.at("memory_bytes"), 12345);
+  EXPECT_EQ(status.at("interfaces"), json::parse(R"([{"name":"port0","mode":"fake","note":"a note"}])"));
+}
+
+TEST_F(PlaneTest, TheWayIsWhatForwardingMakesOfIt) {
+  start();
+  EXPECT_NE(b1().mac_low, 0U);
+  EXPECT_EQ(b1().interface, 7U);
+  script.interface = 8;
+  plane_->tick(Plane::Clock::now());
+  EXPECT_EQ(b1().interface, 7U);  // nobody said that ways have changed
+  script.ways_changed = true;
+  plane_->tick(Plane::Clock::now());
+  EXPECT_EQ(b1().interface, 8U);
+}
+
+TEST_F(PlaneTest, AWayThatForwardingCannotTakeIsUnresolvedWithItsReason) {
+  script.way_error = "leads out of veth0, which is no port";
+  start();
+  EXPECT_EQ(b1().mac_low, 0U);
+  EXPECT_NE(log_.find("backend web/b1 is not reachable yet: leads out of veth0, which is no port; its packets drop"),
+            std::string::npos)
+      << log_;
+  const json::object status = ask(R"({"op":"status"})");
+  EXPECT_EQ(status.at("unresolved"), json::parse(R"(["web/b1","web/gone"])"));
+  EXPECT_EQ(status.at("unresolved_reasons").at("web/b1"), "leads out of veth0, which is no port");
+  script.way_error.clear();
+  script.ways_changed = true;
+  plane_->tick(Plane::Clock::now());
+  EXPECT_NE(b1().mac_low, 0U);
+  EXPECT_EQ(ask(R"({"op":"status"})").at("unresolved"), json::parse(R"(["web/gone"])"));
+  script.way_error = "leads nowhere again";
+  script.ways_changed = true;
+  plane_->tick(Plane::Clock::now());
+  EXPECT_EQ(b1().mac_low, 0U);
+}
+
+TEST_F(PlaneTest, AReloadIsPublishedAndRemembered) {
+  start();
+  write_config(5);
+  EXPECT_EQ(ask(R"({"op":"reload"})").at("generation"), 2);
+  EXPECT_EQ(script.published, 1);
+  EXPECT_NE(ask(R"({"op":"config"})").at("config").as_string().find("icmp_per_second = 5\n"), json::string::npos);
+}
+
+TEST_F(PlaneTest, AFixedKeyIsRefusedByName) {
+  start();
+  script.fixed_key = "[plane.fake] ports";
+  write_config(5);
+  const json::object answer = ask(R"({"op":"reload"})");
+  EXPECT_EQ(answer.at("error"),
+            "[plane.fake] ports has changed, which a running sluice-fake cannot follow; restart it (costs nothing)");
+  script.fixed_key.clear();
+  socket_ += "2";  // every plane's own
+  write_config(5);
+  socket_.pop_back();
+  EXPECT_EQ(ask(R"({"op":"reload"})").at("error"),
+            "control_socket has changed, which a running sluice-fake cannot follow; restart it (costs nothing)");
+  EXPECT_EQ(script.published, 0);
+}
+
+TEST_F(PlaneTest, AFailedPublishLeavesTheRunningConfiguration) {
+  start();
+  script.publish_error = "the card is on fire";
+  write_config(5);
+  EXPECT_EQ(ask(R"({"op":"reload"})").at("error"), "the card is on fire");
+  EXPECT_NE(log_.find("reload refused: the card is on fire; generation 1 stays"), std::string::npos) << log_;
+  EXPECT_NE(ask(R"({"op":"config"})").at("config").as_string().find("icmp_per_second = 1000\n"), json::string::npos);
+  script.publish_error.clear();
+  EXPECT_EQ(ask(R"({"op":"reload"})").at("generation"), 2);
+}
+
+TEST_F(PlaneTest, WhatThePlaneNeedsIsCheckedWithTheFile) {
+  start();
+  std::string second = service_text;
+  second.replace(second.find("\"web\""), 5, "\"two\"").replace(second.find("80"), 2, "81");
+  write_config(5, service_text + second);
+  const json::object answer = ask(R"({"op":"reload"})");
+  EXPECT_EQ(answer.at("error").as_string(), file() + ":1:1: plane: two services are too many here");
+  EXPECT_EQ(answer.at("exit_code"), 2);
+  EXPECT_EQ(script.published, 0);
+}
+
+TEST_F(PlaneTest, DetachEndsThePlane) {
+  start();
+  EXPECT_FALSE(plane_->is_detached());
+  EXPECT_EQ(ask(R"({"op":"detach"})"), json::parse(R"({"ok":true})").as_object());
+  EXPECT_TRUE(script.detached);
+  EXPECT_TRUE(plane_->is_detached());
+}
+
+}  // namespace
+}  // namespace sluice
