@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "eal_log.h"
+
+#include <rte_errno.h>
+#include <rte_log.h>
+
+#include <cstdio>
+#include <mutex>
+
+namespace sluice {
+namespace {
+
+// More than any failure's account; a port that complains all day must not fill the memory.
+constexpr std::size_t log_bytes_max = 4096;
+
+// DPDK's log is one per process, and so is this. Its threads write too.
+struct LogStore {
+  std::mutex mutex;
+  std::string text;
+};
+LogStore& log_store() {
+  static LogStore store;
+  return store;
+}
+
+ssize_t keep(void*, const char* bytes, std::size_t count) {
+  LogStore& store = log_store();
+  const std::lock_guard lock(store.mutex);
+  store.text.append(bytes, count);
+  if (store.text.size() > log_bytes_max) store.text.erase(0, store.text.size() - log_bytes_max);
+  return static_cast<ssize_t>(count);
+}
+
+}  // namespace
+
+void collect_eal_log() {
+  cookie_io_functions_t functions{};
+  functions.write = keep;
+  std::FILE* stream = fopencookie(nullptr, "w", functions);
+  if (stream == nullptr) return;
+  std::setvbuf(stream, nullptr, _IOLBF, 0);
+  rte_openlog_stream(stream);
+  rte_log_set_global_level(RTE_LOG_WARNING);
+}
+
+std::string take_eal_log() {
+  LogStore& store = log_store();
+  const std::lock_guard lock(store.mutex);
+  std::string line;
+  for (const char c : store.text) {
+    if (c != '\n') {
+      line += c;
+    } else if (!line.empty() && !line.ends_with("; ")) {
+      line += "; ";
+    }
+  }
+  store.text.clear();
+  while (line.ends_with("; ")) line.resize(line.size() - 2);
+  return line;
+}
+
+std::string eal_reason(int number) {
+  const std::string said = take_eal_log();
+  return said.empty() ? std::string(rte_strerror(number)) : said + " (" + rte_strerror(number) + ")";
+}
+
+}  // namespace sluice
