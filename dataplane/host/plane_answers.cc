@@ -223,7 +223,7 @@ json::object status_answer(const RunningPlane& running, const PlaneStatus& statu
   const std::uint64_t age_ns = status.now_realtime_ns > updated ? status.now_realtime_ns - updated : 0;
   json::array interfaces;
   for (const InterfaceStatus& one : status.interfaces)
-    interfaces.push_back({{"name", one.name}, {"mode", text(to_text(one.mode))}, {"note", one.note}});
+    interfaces.push_back({{"name", one.name}, {"mode", one.mode}, {"note", one.note}});
   json::array unresolved;
   json::object reasons;
   for (const UnresolvedBackend& one : status.unresolved) {

@@ -25,7 +25,7 @@ struct RunningPlane {
 
 struct InterfaceStatus {
   std::string name;
-  PlaneMode mode = PlaneMode::native;
+  std::string mode;  // how packets are taken from it: "native"
   std::string note;
 };
 
@@ -35,7 +35,7 @@ struct UnresolvedBackend {
 };
 
 struct PlaneStatus {
-  std::string plane;  // "xdp"
+  std::string plane;  // PlaneKind::name
   std::string config_file;
   std::chrono::seconds uptime{};
   std::uint64_t now_realtime_ns = 0;

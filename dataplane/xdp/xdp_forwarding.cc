@@ -2,6 +2,8 @@
 #include "xdp_forwarding.h"
 
 #include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <net/if.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,16 +14,12 @@
 namespace sluice {
 namespace {
 
+constexpr const char* detached_text = "detached: the program is off all interfaces and every pin is removed";
+
 std::uint64_t now_realtime_ns() {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
           .count());
-}
-
-std::vector<std::string> names_of(const LinkSet& links) {
-  std::vector<std::string> names;
-  for (const Attachment& one : links.attachments()) names.push_back(one.interface.name);
-  return names;
 }
 
 // Numbering goes on where the smaller image was: an empty generation that nobody has ever seen.
@@ -31,10 +29,33 @@ void continue_numbering(const sluice_tables& tables, Generation generation) {
   tables.control->active.generation = generation.value();
 }
 
+Status check_config(const Config& config) {
+  if (!config.plane.interfaces.empty()) return {};
+  return make_error(ErrorCode::invalid_argument,
+                    "plane: \"interfaces\" is missing or empty; sluice-xdp needs at least one; write interfaces = "
+                    "[\"eth0\"] under [plane]");
+}
+
 }  // namespace
 
-Result<XdpForwarding> XdpForwarding::open(const std::string& pin_directory) {
-  Result<PinDirectory> pins = PinDirectory::open(pin_directory);
+const PlaneKind xdp_plane = {
+    .name = "xdp",
+    .title = "The XDP plane of Sluice: balances packets by one configuration file, in the foreground.",
+    .end_help = "SIGTERM and SIGINT end the process and leave the packets' road as it is.",
+    .detach_help = "take the program off all interfaces and remove what is pinned",
+    .restart_note = "no packet is lost",
+    .end_note = "the XDP programs stay attached and forward on",
+    .detach_note = "takes them off",
+    .check = check_config,
+    .open = XdpForwarding::open,
+    .detach_left = XdpForwarding::detach_left,
+};
+
+Result<std::unique_ptr<Forwarding>> XdpForwarding::open(const Config& config, const Log& log) {
+  for (const std::string& name : config.plane.interfaces) {
+    if (const Result<Interface> interface = find_interface(name); !interface) return interface.error();
+  }
+  Result<PinDirectory> pins = PinDirectory::open(config.plane.pin_directory);
   if (!pins) return pins.error();
   const Result<std::uint32_t> hz = kernel_hz();
   if (!hz) return hz.error();
@@ -45,15 +66,22 @@ Result<XdpForwarding> XdpForwarding::open(const std::string& pin_directory) {
     if (pins->sets().empty()) pins->remove_all();
     return grace.error();
   }
+  const std::uint32_t tick_shift = tick_shift_for(*hz);
+  Result<TickClock> ticks = TickClock::create(tick_shift);
+  if (!ticks) return ticks.error();
   // One more than there are CPUs: what earlier, smaller sets had counted (image_carry.h).
   const auto workers = static_cast<std::uint32_t>(cpus) + 1;
-  return XdpForwarding(std::move(*pins), std::move(*grace), tick_shift_for(*hz), workers);
+  return std::unique_ptr<Forwarding>(
+      new XdpForwarding(log, std::move(*pins), std::move(*grace), std::move(*ticks), tick_shift, workers));
 }
 
-XdpForwarding::XdpForwarding(PinDirectory pins, GracePeriod grace, std::uint32_t tick_shift, std::uint32_t workers)
-    : pins_(std::move(pins)),
+XdpForwarding::XdpForwarding(Log log, PinDirectory pins, GracePeriod grace, TickClock ticks, std::uint32_t tick_shift,
+                             std::uint32_t workers)
+    : log_(std::move(log)),
+      pins_(std::move(pins)),
       grace_(std::make_shared<GracePeriod>(std::move(grace))),
       links_(pins_.links_path()),
+      ticks_(std::move(ticks)),
       tick_shift_(tick_shift),
       workers_(workers) {}
 
@@ -108,12 +136,12 @@ Result<std::unique_ptr<XdpForwarding::Image>> XdpForwarding::new_image(const For
   return image;
 }
 
-// From here on packets go through `image`. What they went through before stays pinned.
-Status XdpForwarding::run(Image& image, const std::vector<std::string>& interfaces, PlaneMode mode) {
+// From here on packets of all interfaces go through `image`. What they went through before stays pinned.
+Status XdpForwarding::run(Image& image) {
   const Result<ProgramPin> pin = pins_.add_program(
       image.set, [&image](const std::filesystem::path& place) { return image.program->pin_in(place); });
   if (!pin) return pin.error();
-  return links_.attach(interfaces, mode, image.program->balancer_fd());
+  return links_.attach(interfaces_, mode_, image.program->balancer_fd());
 }
 
 // Nobody runs on the older sets any more: their counts are final.
@@ -138,13 +166,11 @@ void XdpForwarding::clean_up_after_failure() {
 }
 
 Result<PublishReport> XdpForwarding::start(const ForwardingModel& model, const ImageWriter::NextHopOf& next_hop_of,
-                                           const std::vector<std::string>& interfaces, PlaneMode mode) {
-  mode_ = mode;
+                                           const Config& config) {
+  mode_ = config.plane.mode;
+  interfaces_ = config.plane.interfaces;
   PublishReport report;
   const auto attempt = [&]() -> Status {
-    for (const std::string& name : interfaces) {
-      if (Result<Interface> interface = find_interface(name); !interface) return interface.error();
-    }
     if (const std::optional<std::uint32_t> set = running_set()) live_ = open_image(*set);
     bool fits = live_ && live_->maps.sizes().holds(image_sizes_for(model, ImageOptions{workers_}));
     if (fits) {
@@ -154,16 +180,15 @@ Result<PublishReport> XdpForwarding::start(const ForwardingModel& model, const I
       fits = published.has_value();
       if (fits) report = *published;
     }
-    has_adopted_ = live_ != nullptr;
     if (!fits) {
       Result<std::unique_ptr<Image>> made = new_image(model, next_hop_of, report);
       if (!made) return made.error();
-      if (Status running = run(**made, interfaces, mode); !running) return running;
+      if (Status running = run(**made); !running) return running;
       live_ = std::move(*made);
-    } else if (Status running = run(*live_, interfaces, mode); !running) {
+    } else if (Status running = run(*live_); !running) {
       return running;
     }
-    links_.keep_only(interfaces);
+    links_.keep_only(interfaces_);
     absorb_older(*live_, model);
     return {};
   };
@@ -171,10 +196,28 @@ Result<PublishReport> XdpForwarding::start(const ForwardingModel& model, const I
     clean_up_after_failure();
     return started.error();
   }
+  log_attachments();
   return report;
 }
 
-Result<PublishReport> XdpForwarding::publish(const ForwardingModel& model, const ImageWriter::NextHopOf& next_hop_of) {
+Result<PublishReport> XdpForwarding::publish(const ForwardingModel& model, const ImageWriter::NextHopOf& next_hop_of,
+                                             const Config& wanted) {
+  const std::vector<std::string> before = interfaces_;
+  const bool is_moved = wanted.plane.interfaces != before;
+  // Interfaces that come in forward by the running generation until the new one is published.
+  if (is_moved) {
+    if (Status attached = links_.attach(wanted.plane.interfaces, mode_, live_->program->balancer_fd()); !attached)
+      return attached.error();
+  }
+  interfaces_ = wanted.plane.interfaces;
+  const Result<PublishReport> published = publish_growing(model, next_hop_of);
+  if (!published) interfaces_ = before;
+  if (is_moved) links_.keep_only(interfaces_);
+  return published;
+}
+
+Result<PublishReport> XdpForwarding::publish_growing(const ForwardingModel& model,
+                                                     const ImageWriter::NextHopOf& next_hop_of) {
   Result<PublishReport> published = live_->writer->publish(model, next_hop_of, now_realtime_ns());
   if (published || published.error().code != ErrorCode::out_of_capacity) return published;
   PublishReport report;
@@ -183,7 +226,7 @@ Result<PublishReport> XdpForwarding::publish(const ForwardingModel& model, const
     pins_.remove_unused();
     return larger.error();
   }
-  if (Status running = run(**larger, names_of(links_), mode_); !running) {
+  if (Status running = run(**larger); !running) {
     pins_.remove_unused();
     return running.error();
   }
@@ -192,13 +235,58 @@ Result<PublishReport> XdpForwarding::publish(const ForwardingModel& model, const
   return report;
 }
 
-Status XdpForwarding::attach(const std::vector<std::string>& interfaces) {
-  return links_.attach(interfaces, mode_, live_->program->balancer_fd());
+// A link that goes takes its attachment along. When it is back, under the same name, so is the program.
+bool XdpForwarding::tick(Clock::time_point) {
+  bool is_any_back = false;
+  for (const std::string& name : links_.lost()) {
+    if (if_nametoindex(name.c_str()) == 0) continue;
+    const Status attached = links_.attach({name}, mode_, live_->program->balancer_fd());
+    log_(attached ? name + ": is back, XDP attached again" : attached.error().context);
+    is_any_back = is_any_back || attached.has_value();
+  }
+  return is_any_back;
 }
 
 void XdpForwarding::detach() {
   links_.detach_all();
   pins_.remove_all();
+  log_(detached_text);
+}
+
+Result<std::string> XdpForwarding::detach_left(const Config& config) {
+  Result<PinDirectory> pins = PinDirectory::open_existing(config.plane.pin_directory);
+  if (!pins && pins.error().code == ErrorCode::not_found) return "nothing to detach: " + pins.error().context;
+  if (!pins) return pins.error();
+  LinkSet(pins->links_path()).detach_all();
+  pins->remove_all();
+  return std::string(detached_text);
+}
+
+Result<NextHop> XdpForwarding::next_hop_of(const ResolvedHop& hop) const {
+  // With one interface "out the way it came" is the same, and the cheaper verdict (XDP_TX).
+  const bool is_the_only = interfaces_.size() == 1 && if_nametoindex(interfaces_.front().c_str()) == hop.interface;
+  return NextHop{hop.destination_mac, hop.source_mac, is_the_only ? 0 : hop.interface};
+}
+
+std::string_view XdpForwarding::fixed_key_changed(const Config& running, const Config& wanted) const {
+  if (wanted.plane.pin_directory != running.plane.pin_directory) return "pin_directory";
+  if (wanted.plane.mode != running.plane.mode) return "mode";
+  return {};
+}
+
+std::vector<InterfaceStatus> XdpForwarding::interfaces() const {
+  std::vector<InterfaceStatus> interfaces;
+  for (const Attachment& one : links_.attachments())
+    interfaces.push_back({one.interface.name, std::string(to_text(one.mode)), one.note});
+  return interfaces;
+}
+
+void XdpForwarding::log_attachments() const {
+  for (const Attachment& one : links_.attachments()) {
+    const std::string note = one.note.empty() ? "" : " (" + one.note + ")";
+    log_(fmt::format("{}: {} XDP{}{}", one.interface.name, to_text(one.mode), note,
+                     one.taken_over ? ", program replaced in place" : ""));
+  }
 }
 
 }  // namespace sluice

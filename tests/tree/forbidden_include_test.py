@@ -18,8 +18,9 @@ PROBES = [
     ("dataplane/core/config/config.cc", "image_writer.h", "ip_address.h"),
     ("dataplane/core/base/error.cc", "config.h", "strong_types.h"),
     ("dataplane/host/event_loop.cc", "map_set.h", "image_writer.h"),
-    ("dataplane/xdp/plane.cc", "backend_agent.h", "event_loop.h"),
-    ("dataplane/backend/backend_agent.cc", "plane.h", "event_loop.h"),
+    ("dataplane/host/plane.cc", "xdp_forwarding.h", "event_loop.h"),
+    ("dataplane/xdp/xdp_forwarding.cc", "backend_agent.h", "event_loop.h"),
+    ("dataplane/backend/backend_agent.cc", "xdp_forwarding.h", "event_loop.h"),
     # Not "error.h": glibc has one too.
     ("tests/tree/abi_alone.cc", "strong_types.h", "sluice_pipeline.h"),
     ("tests/tree/abi_alone.c", "strong_types.h", "sluice_pipeline.h"),

@@ -2,7 +2,6 @@
 #include "plane.h"
 
 #include <fmt/format.h>
-#include <net/if.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -57,7 +56,7 @@ json::object accepted(Result<json::object> members) {
 
 }  // namespace
 
-ConfigReading read_config_file(const std::string& path) {
+ConfigReading read_config_file(const std::string& path, Status (*check)(const Config& config)) {
   ConfigReading reading;
   std::ifstream file(path, std::ios::binary);
   std::stringstream content;
@@ -70,56 +69,50 @@ ConfigReading read_config_file(const std::string& path) {
   for (const Diagnostic& error : outcome.errors) reading.errors.push_back(to_string(error, path));
   for (const Diagnostic& warning : outcome.warnings) reading.warnings.push_back(to_string(warning, path));
   if (!outcome.ok()) return reading;
-  if (outcome.config->plane.interfaces.empty()) {
-    reading.errors.push_back(path +
-                             ":1:1: plane: \"interfaces\" is missing or empty; sluice-xdp needs at least one; write "
-                             "interfaces = [\"eth0\"] under [plane]");
+  if (const Status usable = check(*outcome.config); !usable) {
+    reading.errors.push_back(path + ":1:1: " + usable.error().context);
     return reading;
   }
   reading.config = std::move(outcome.config);
   return reading;
 }
 
-Result<std::unique_ptr<Plane>> Plane::start(EventLoop& loop, const std::string& config_file, Config config, Log log) {
+Result<std::unique_ptr<Plane>> Plane::start(EventLoop& loop, const PlaneKind& kind, const std::string& config_file,
+                                            Config config, Log log) {
   Result<ForwardingModel> model = forwarding_model_of(config);
   if (!model) return model.error();
-  for (const std::string& name : config.plane.interfaces) {
-    if (const Result<Interface> interface = find_interface(name); !interface) return interface.error();
-  }
-  Result<XdpForwarding> forwarding = XdpForwarding::open(config.plane.pin_directory);
+  Result<std::unique_ptr<Forwarding>> forwarding = kind.open(config, log);
   if (!forwarding) return forwarding.error();
   Result<NeighbourWatcher> neighbours = NeighbourWatcher::create();
   if (!neighbours) return neighbours.error();
-  Result<TickClock> ticks = TickClock::create(forwarding->tick_shift());
-  if (!ticks) return ticks.error();
-  std::unique_ptr<Plane> plane(new Plane(loop, config_file, std::move(config), std::move(log), std::move(*neighbours),
-                                         std::move(*forwarding), std::move(*ticks)));
+  std::unique_ptr<Plane> plane(new Plane(loop, kind, config_file, std::move(config), std::move(log),
+                                         std::move(*neighbours), std::move(*forwarding)));
   plane->model_ = std::move(*model);
   // The socket first: it can be refused, and then the packets' road must not have changed.
   if (Status open = plane->server_.listen(plane->config_.plane.control_socket); !open) return open.error();
   plane->watch_hops({}, plane->model_, settle_at_start);
-  const auto next_hop_of = [&plane](const ForwardingBackend& backend) { return plane->next_hop_of(backend); };
-  const Result<PublishReport> started =
-      plane->forwarding_.start(plane->model_, next_hop_of, plane->config_.plane.interfaces, plane->config_.plane.mode);
+  const Result<PublishReport> started = plane->forwarding_->start(plane->model_, plane->next_hops(), plane->config_);
   if (!started) return started.error();
   plane->write_hops(nullptr);
   Plane* self = plane.get();
   if (Status watched = loop.watch(self->neighbours_.fd(), EPOLLIN, [self](std::uint32_t) { self->on_neighbours(); });
       !watched)
     return watched.error();
-  plane->log_attachments();
+  for (const UnresolvedBackend& one : plane->status().unresolved)
+    plane->log_(
+        fmt::format("backend {} is not reachable yet: {}; its packets drop as no_next_hop", one.name, one.reason));
   return plane;
 }
 
-Plane::Plane(EventLoop& loop, std::string config_file, Config config, Log log, NeighbourWatcher neighbours,
-             XdpForwarding forwarding, TickClock ticks)
+Plane::Plane(EventLoop& loop, const PlaneKind& kind, std::string config_file, Config config, Log log,
+             NeighbourWatcher neighbours, std::unique_ptr<Forwarding> forwarding)
     : loop_(loop),
+      kind_(kind),
       config_file_(std::move(config_file)),
       config_(std::move(config)),
       log_(std::move(log)),
       neighbours_(std::move(neighbours)),
       forwarding_(std::move(forwarding)),
-      ticks_(std::move(ticks)),
       server_(loop, [this](std::string_view line) { return answer(line); }),
       started_(Clock::now()) {}
 
@@ -130,38 +123,17 @@ Plane::~Plane() {
 Plane::Clock::time_point Plane::tick(Clock::time_point now) {
   if (is_detached_) return now;
   if (now >= neighbours_.next_deadline()) on_neighbours();
-  attach_lost();
+  if (forwarding_->tick(now)) write_hops(nullptr);
   server_.sweep(now);
   return std::min(neighbours_.next_deadline(), now + housekeeping_interval);
 }
 
 std::string Plane::summary() const {
   std::string text =
-      fmt::format("generation {}, {}, {}", forwarding_.writer().generation().value(),
+      fmt::format("generation {}, {}, {}", forwarding_->writer().generation().value(),
                   count_text(config_.services.size(), "service"), count_text(model_.backends.size(), "backend"));
-  for (const Attachment& one : forwarding_.links().attachments())
-    text += fmt::format(", {} {}", one.interface.name, to_text(one.mode));
+  for (const InterfaceStatus& one : forwarding_->interfaces()) text += fmt::format(", {} {}", one.name, one.mode);
   return text;
-}
-
-void Plane::log_attachments() const {
-  for (const Attachment& one : forwarding_.links().attachments()) {
-    const std::string note = one.note.empty() ? "" : " (" + one.note + ")";
-    log_(fmt::format("{}: {} XDP{}{}", one.interface.name, to_text(one.mode), note,
-                     one.taken_over ? ", program replaced in place" : ""));
-  }
-  for (const UnresolvedBackend& one : status().unresolved)
-    log_(fmt::format("backend {} is not reachable yet: {}; its packets drop as no_next_hop", one.name, one.reason));
-}
-
-// A link that goes takes its attachment along. When it is back, under the same name, so is the program.
-void Plane::attach_lost() {
-  for (const std::string& name : forwarding_.links().lost()) {
-    if (if_nametoindex(name.c_str()) == 0) continue;
-    const Status attached = forwarding_.attach({name});
-    log_(attached ? name + ": is back, XDP attached again" : attached.error().context);
-    if (attached) write_hops(nullptr);
-  }
 }
 
 void Plane::on_neighbours() {
@@ -182,15 +154,20 @@ void Plane::watch_hops(const ForwardingModel& present, const ForwardingModel& co
   neighbours_.settle(added, limit);
 }
 
-std::optional<NextHop> Plane::next_hop_of(const ForwardingBackend& backend) const {
+// The error says why there is none, or none yet.
+Result<NextHop> Plane::next_hop_of(const ForwardingBackend& backend) const {
   const HopState* state = neighbours_.find(query_of(backend));
-  if (state == nullptr || !state->hop) return std::nullopt;
-  NextHop next_hop{state->hop->destination_mac, state->hop->source_mac, state->hop->interface};
-  const auto& interfaces = config_.plane.interfaces;
-  // With one interface "out the way it came" is the same, and the cheaper verdict (XDP_TX).
-  if (interfaces.size() == 1 && if_nametoindex(interfaces.front().c_str()) == next_hop.interface)
-    next_hop.interface = 0;
-  return next_hop;
+  if (state == nullptr) return make_error(ErrorCode::not_found, "not looked up yet");
+  if (!state->hop) return make_error(ErrorCode::not_found, state->problem);
+  return forwarding_->next_hop_of(*state->hop);
+}
+
+ImageWriter::NextHopOf Plane::next_hops() const {
+  return [this](const ForwardingBackend& backend) -> std::optional<NextHop> {
+    const Result<NextHop> next_hop = next_hop_of(backend);
+    if (!next_hop) return std::nullopt;
+    return *next_hop;
+  };
 }
 
 // nullptr: all.
@@ -198,33 +175,31 @@ void Plane::write_hops(const std::set<HopQuery>* only) {
   for (const ForwardingBackend& backend : model_.backends) {
     const HopQuery query = query_of(backend);
     if (only != nullptr && !only->contains(query)) continue;
-    const std::optional<BackendIndex> index = forwarding_.writer().find_backend(backend.key);
+    const std::optional<BackendIndex> index = forwarding_->writer().find_backend(backend.key);
     const HopState* state = neighbours_.find(query);
     if (!index || state == nullptr) continue;
-    if (const std::optional<NextHop> next_hop = next_hop_of(backend))
-      forwarding_.writer().set_next_hop(*index, *next_hop);
+    if (const Result<NextHop> next_hop = next_hop_of(backend))
+      forwarding_->writer().set_next_hop(*index, *next_hop);
     else if (!state->is_pending)  // while the kernel asks, what an earlier process knew may serve
-      forwarding_.writer().clear_next_hop(*index);
+      forwarding_->writer().clear_next_hop(*index);
   }
 }
 
 PlaneStatus Plane::status() const {
   PlaneStatus status;
-  status.plane = "xdp";
+  status.plane = kind_.name;
   status.config_file = config_file_;
   status.uptime = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - started_);
   status.now_realtime_ns =
       static_cast<std::uint64_t>(std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count());
-  status.memory_bytes = forwarding_.memory_bytes();
-  for (const Attachment& one : forwarding_.links().attachments())
-    status.interfaces.push_back({one.interface.name, one.mode, one.note});
+  status.memory_bytes = forwarding_->memory_bytes();
+  status.interfaces = forwarding_->interfaces();
   for (std::size_t pool = 0; pool < model_.pools.size(); ++pool) {
     const ForwardingPool& forwarding = model_.pools[pool];
     for (std::size_t member = 0; member < forwarding.members.size(); ++member) {
-      const HopState* state = neighbours_.find(query_of(model_.backends[forwarding.members[member]]));
-      if (state != nullptr && state->hop) continue;
-      status.unresolved.push_back({forwarding.name + "/" + forwarding.member_names[member],
-                                   state == nullptr ? "not looked up yet" : state->problem});
+      const Result<NextHop> next_hop = next_hop_of(model_.backends[forwarding.members[member]]);
+      if (next_hop) continue;
+      status.unresolved.push_back({forwarding.name + "/" + forwarding.member_names[member], next_hop.error().context});
     }
   }
   return status;
@@ -239,7 +214,7 @@ std::string Plane::answer(std::string_view line) {
 json::object Plane::answer(const ControlRequest& request) {
   switch (request.op) {
     case ControlOp::version:
-      return accepted(version_answer("xdp"));
+      return accepted(version_answer(std::string(kind_.name)));
     case ControlOp::status:
       return accepted(status_answer(running(), status()));
     case ControlOp::stats:
@@ -251,7 +226,7 @@ json::object Plane::answer(const ControlRequest& request) {
     case ControlOp::table:
       return accepted(table_answer(running(), request));
     case ControlOp::explain: {
-      const Result<std::uint32_t> now = ticks_.now();
+      const Result<std::uint32_t> now = forwarding_->now_tick();
       return now ? accepted(explain_answer(running(), request, *now)) : refused(now.error());
     }
     case ControlOp::reload:
@@ -260,17 +235,16 @@ json::object Plane::answer(const ControlRequest& request) {
       break;
   }
   neighbours_.release();
-  forwarding_.detach();
+  forwarding_->detach();
   is_detached_ = true;
-  log_("detached: the program is off all interfaces and every pin is removed");
   return accepted(json::object{});
 }
 
 json::object Plane::reload_answer() {
-  ConfigReading reading = read_config_file(config_file_);
+  ConfigReading reading = read_config_file(config_file_, kind_.check);
   if (!reading.config) {
     for (const std::string& error : reading.errors) log_(error);
-    log_("reload refused; generation " + std::to_string(forwarding_.writer().generation().value()) + " stays");
+    log_("reload refused; generation " + std::to_string(forwarding_->writer().generation().value()) + " stays");
     json::array errors(reading.errors.begin(), reading.errors.end());
     return {{"ok", false}, {"error", reading.errors.front()}, {"errors", std::move(errors)}, {"exit_code", 2}};
   }
@@ -278,7 +252,7 @@ json::object Plane::reload_answer() {
   const Result<PublishReport> changed = change_to(*reading.config);
   if (!changed) {
     log_("reload refused: " + changed.error().context + "; generation " +
-         std::to_string(forwarding_.writer().generation().value()) + " stays");
+         std::to_string(forwarding_->writer().generation().value()) + " stays");
     return refused(changed.error());
   }
   log_("reloaded: " + summary());
@@ -287,15 +261,12 @@ json::object Plane::reload_answer() {
 
 // What this process has fixed when it started.
 Status Plane::refuse_fixed(const Config& wanted) const {
-  const auto fixed = [](std::string_view key) {
-    return make_error(ErrorCode::conflict, fmt::format("{} has changed, which a running sluice-xdp cannot follow; "
-                                                       "restart it (no packet is lost)",
-                                                       key));
-  };
-  if (wanted.plane.pin_directory != config_.plane.pin_directory) return fixed("pin_directory");
-  if (wanted.plane.control_socket != config_.plane.control_socket) return fixed("control_socket");
-  if (wanted.plane.mode != config_.plane.mode) return fixed("mode");
-  return {};
+  std::string_view key = forwarding_->fixed_key_changed(config_, wanted);
+  if (wanted.plane.control_socket != config_.plane.control_socket) key = "control_socket";
+  if (key.empty()) return {};
+  return make_error(ErrorCode::conflict,
+                    fmt::format("{} has changed, which a running {} cannot follow; restart it ({})", key,
+                                kind_.program(), kind_.restart_note));
 }
 
 Result<PublishReport> Plane::change_to(const Config& wanted) {
@@ -303,26 +274,13 @@ Result<PublishReport> Plane::change_to(const Config& wanted) {
   Result<ForwardingModel> model = forwarding_model_of(wanted);
   if (!model) return model.error();
   watch_hops(model_, *model, settle_at_reload);
-  // Interfaces that come in forward by the running generation until the new one is published.
-  const std::vector<std::string> interfaces_before = config_.plane.interfaces;
-  Config config_before = config_;
-  if (wanted.plane.interfaces != interfaces_before) {
-    if (Status attached = forwarding_.attach(wanted.plane.interfaces); !attached) {
-      neighbours_.watch(queries_of(model_));
-      return attached.error();
-    }
-  }
-  config_ = wanted;  // decides about next hops
-  const auto next_hop_of = [this](const ForwardingBackend& backend) { return this->next_hop_of(backend); };
-  const Result<PublishReport> published = forwarding_.publish(*model, next_hop_of);
+  const Result<PublishReport> published = forwarding_->publish(*model, next_hops(), wanted);
   if (!published) {
-    config_ = std::move(config_before);
-    forwarding_.keep_only(interfaces_before);
     neighbours_.watch(queries_of(model_));
     return published.error();
   }
+  config_ = wanted;
   model_ = std::move(*model);
-  if (wanted.plane.interfaces != interfaces_before) forwarding_.keep_only(wanted.plane.interfaces);
   neighbours_.watch(queries_of(model_));
   write_hops(nullptr);
   return published;
