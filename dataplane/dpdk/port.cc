@@ -180,6 +180,10 @@ Status Port::start() {
   return {};
 }
 
+void Port::take_multicast() {
+  if (rte_eth_allmulticast_enable(id_) != 0) rte_eth_promiscuous_enable(id_);
+}
+
 MacAddress Port::mac() const {
   rte_ether_addr address{};
   rte_eth_macaddr_get(id_, &address);

@@ -40,6 +40,8 @@ class Port {
   ~Port();
 
   Status start();
+  // Group addresses too, by whatever of it the port can. After start().
+  void take_multicast();
 
   [[nodiscard]] std::uint16_t id() const { return id_; }
   [[nodiscard]] const std::string& device() const { return options_.device; }

@@ -257,7 +257,7 @@ void Worker::run(const std::atomic<bool>& stop) {
     if (frames != 0) {
       busy_at = now;
       sleep_next = sleep_first;
-    } else if (idle_ == WorkerIdle::adaptive && now - busy_at >= spin_cycles) {
+    } else if (idle_ == IdleMode::adaptive && now - busy_at >= spin_cycles) {
       sleep(sleep_next);
       sleep_next = std::min(2 * sleep_next, sleep_longest);
     }

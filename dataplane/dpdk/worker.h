@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "config.h"
 #include "packet_burst.h"
 #include "reader_epochs.h"
 #include "tsc_clock.h"
@@ -23,11 +24,6 @@ namespace sluice {
 inline constexpr std::size_t worker_alignment = std::size_t{2} * RTE_CACHE_LINE_SIZE;
 // RTE_MAX_ETHPORTS of the distribution's build.
 inline constexpr std::size_t worker_ports_max = 32;
-
-enum class WorkerIdle : std::uint8_t {
-  spin,      // a core at 100 %, the shortest way to the next packet
-  adaptive,  // sleeps, up to 100 us at a time, when nothing has come for a while
-};
 
 // A port as one worker uses it.
 struct WorkerPort {
@@ -45,7 +41,7 @@ struct WorkerOptions {
   const std::atomic<sluice_tables*>* tables = nullptr;
   ReaderEpochs* epochs = nullptr;
   BurstFunction process = nullptr;
-  WorkerIdle idle = WorkerIdle::adaptive;
+  IdleMode idle = IdleMode::adaptive;
   std::uint64_t tsc_hz = 0;
 };
 
@@ -110,7 +106,7 @@ class alignas(worker_alignment) Worker {
 
   std::uint32_t number_;
   std::uint32_t ports_count_;
-  WorkerIdle idle_;
+  IdleMode idle_;
   BurstFunction process_;
   const std::atomic<sluice_tables*>* tables_;
   ReaderEpochs* epochs_;

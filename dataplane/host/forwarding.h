@@ -53,6 +53,8 @@ class Forwarding {
   [[nodiscard]] virtual const ImageWriter& writer() const = 0;
   [[nodiscard]] virtual std::uint64_t memory_bytes() const = 0;
   [[nodiscard]] virtual std::vector<InterfaceStatus> interfaces() const = 0;
+  // What only this plane counts, for the status answer.
+  [[nodiscard]] virtual std::vector<PlaneCount> counts() const { return {}; }
   // The packet path's clock: what the flow table remembers has an age.
   [[nodiscard]] virtual Result<std::uint32_t> now_tick() const = 0;
 };

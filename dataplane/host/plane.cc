@@ -194,6 +194,7 @@ PlaneStatus Plane::status() const {
       static_cast<std::uint64_t>(std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count());
   status.memory_bytes = forwarding_->memory_bytes();
   status.interfaces = forwarding_->interfaces();
+  status.counts = forwarding_->counts();
   for (std::size_t pool = 0; pool < model_.pools.size(); ++pool) {
     const ForwardingPool& forwarding = model_.pools[pool];
     for (std::size_t member = 0; member < forwarding.members.size(); ++member) {

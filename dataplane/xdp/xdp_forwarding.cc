@@ -22,13 +22,6 @@ std::uint64_t now_realtime_ns() {
           .count());
 }
 
-// Numbering goes on where the smaller image was: an empty generation that nobody has ever seen.
-void continue_numbering(const sluice_tables& tables, Generation generation) {
-  tables.control->active.image_version = SLUICE_IMAGE_VERSION;
-  tables.control->generations[generation.value() & 1].generation = generation.value();
-  tables.control->active.generation = generation.value();
-}
-
 Status check_config(const Config& config) {
   if (!config.plane.interfaces.empty()) return {};
   return make_error(ErrorCode::invalid_argument,
