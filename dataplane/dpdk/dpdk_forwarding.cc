@@ -61,6 +61,7 @@ const PlaneKind dpdk_plane = {
     .restart_note = "it does not forward for less than a second",
     .end_note = "it forwards no longer; kernel interfaces stay, with their addresses",
     .detach_note = "removes them",
+    .settle_at_start = std::chrono::milliseconds(300),
     .check = check_config,
     .open = DpdkForwarding::open,
     .detach_left = DpdkForwarding::detach_left,

@@ -118,6 +118,7 @@ Result<Eal> Eal::start(const EalOptions& options) {
     if (directory.filename().string().starts_with(prefix_name)) remove_directory(directory);
     return error;
   }
+  collect_libxdp_log();
   remove_stale(directory.parent_path());
   take_eal_log();
   return Eal(directory);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "eal_log.h"
 
+#include <dlfcn.h>
 #include <rte_errno.h>
 #include <rte_log.h>
 
+#include <algorithm>
+#include <array>
+#include <cstdarg>
 #include <cstdio>
 #include <mutex>
 
@@ -31,6 +35,17 @@ ssize_t keep(void*, const char* bytes, std::size_t count) {
   return static_cast<ssize_t>(count);
 }
 
+// As in <xdp/libxdp.h>; level 0 is a warning, what is above tells of its inner life.
+using LibxdpPrint = int (*)(int level, const char* format, va_list arguments);
+
+int keep_libxdp(int level, const char* format, va_list arguments) {
+  if (level > 0) return 0;
+  std::array<char, 512> line{};
+  const int count = std::vsnprintf(line.data(), line.size(), format, arguments);
+  if (count > 0) keep(nullptr, line.data(), std::min(static_cast<std::size_t>(count), line.size() - 1));
+  return 0;
+}
+
 }  // namespace
 
 void collect_eal_log() {
@@ -41,6 +56,16 @@ void collect_eal_log() {
   std::setvbuf(stream, nullptr, _IOLBF, 0);
   rte_openlog_stream(stream);
   rte_log_set_global_level(RTE_LOG_WARNING);
+}
+
+void collect_libxdp_log() {
+  // Only if a driver of EAL's has loaded it: not a library of ours. Its default is to write to standard error.
+  void* library = dlopen("libxdp.so.1", RTLD_NOW | RTLD_NOLOAD);
+  if (library == nullptr) return;
+  using SetPrint = LibxdpPrint (*)(LibxdpPrint);
+  if (const auto set_print = reinterpret_cast<SetPrint>(dlsym(library, "libxdp_set_print")); set_print != nullptr)
+    set_print(keep_libxdp);
+  dlclose(library);
 }
 
 std::string take_eal_log() {

@@ -8,6 +8,8 @@ namespace sluice {
 
 // Before EAL is started. From then on everything goes to memory; only the latest few KiB are kept.
 void collect_eal_log();
+// The same for libxdp, which the AF_XDP driver has brought along, once EAL has started. Nothing without it.
+void collect_libxdp_log();
 // What was written since the last call, as one line; empty if nothing. Forgets it.
 std::string take_eal_log();
 // The log since the last take, or else the errno's text.

@@ -101,11 +101,13 @@ Port::Port(Port&& other) noexcept
     : options_(std::move(other.options_)),
       id_(other.id_),
       is_owner_(std::exchange(other.is_owner_, false)),
+      is_promiscuous_(other.is_promiscuous_),
       driver_(std::move(other.driver_)),
       buffers_held_(other.buffers_held_) {}
 
 Port::~Port() {
   if (!is_owner_) return;
+  if (is_promiscuous_) rte_eth_promiscuous_disable(id_);
   rte_eth_dev_stop(id_);
   rte_eth_dev_close(id_);
 }
@@ -181,7 +183,7 @@ Status Port::start() {
 }
 
 void Port::take_multicast() {
-  if (rte_eth_allmulticast_enable(id_) != 0) rte_eth_promiscuous_enable(id_);
+  if (rte_eth_allmulticast_enable(id_) != 0) is_promiscuous_ = rte_eth_promiscuous_enable(id_) == 0;
 }
 
 MacAddress Port::mac() const {

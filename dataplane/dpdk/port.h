@@ -62,6 +62,7 @@ class Port {
   PortOptions options_;
   std::uint16_t id_;
   bool is_owner_ = true;
+  bool is_promiscuous_ = false;
   std::string driver_;
   std::uint32_t buffers_held_ = 0;
 };

@@ -39,6 +39,7 @@ const PlaneKind xdp_plane = {
     .restart_note = "no packet is lost",
     .end_note = "the XDP programs stay attached and forward on",
     .detach_note = "takes them off",
+    .settle_at_start = std::chrono::milliseconds(1000),
     .check = check_config,
     .open = XdpForwarding::open,
     .detach_left = XdpForwarding::detach_left,
