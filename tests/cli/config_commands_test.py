@@ -9,7 +9,7 @@ from conftest import BAD, EXAMPLES, run
 
 
 def test_good_files_pass(site):
-    for name in ("site.toml", "minimal.toml"):
+    for name in ("site.toml", "minimal.toml", "dpdk.toml"):
         ran = run("config", "check", os.path.join(EXAMPLES, name))
         assert (ran.code, ran.err) == (0, "")
     assert run("config", "check", site).out == site + ": ok: 5 services, 3 pools, 8 backends (1 with weight 0)\n"

@@ -10,7 +10,7 @@ class FakePlane:
     """Listens on a unix socket in a directory; `answer(request)` gives bytes, an object, or None (close at once)."""
 
     def __init__(self, directory, answer):
-        self.path = os.path.join(str(directory), "xdp.sock")
+        self.path = os.path.join(str(directory), "plane.sock")
         self.requests = []
         self._answer = answer
         self._stop = threading.Event()

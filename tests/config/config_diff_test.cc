@@ -86,6 +86,29 @@ TEST(ConfigDiff, AddedAndRemovedObjectsCarryAllTheirFields) {
   EXPECT_EQ(lines(diff_configs(other, base())).front(), "added backend web/b1 address:>10.0.1.11 weight:>100");
 }
 
+TEST(ConfigDiff, TheDpdkTableAndItsPorts) {
+  Config with = base();
+  with.plane.dpdk = DpdkConfig{{{"net_tap0,iface=x", 0, "up0", 1500}}, 2, {1, 3}};
+  const std::string port = "port net_tap0 device:>net_tap0,iface=x queues:>0 kernel_interface:>up0 mtu:>1500";
+  EXPECT_EQ(
+      lines(diff_configs(base(), with)),
+      (Lines{"added dpdk  workers:>2 cpus:>1, 3 idle:>adaptive memory:>auto packet_buffers:>16384", "added " + port}));
+  EXPECT_EQ(lines(diff_configs(with, base())),
+            (Lines{"removed dpdk  workers:2> cpus:1, 3> idle:adaptive> memory:auto> packet_buffers:16384>",
+                   "removed port net_tap0 device:net_tap0,iface=x> queues:0> kernel_interface:up0> mtu:1500>"}));
+  Config other = with;
+  other.plane.dpdk->ports[0].kernel_interface.reset();
+  other.plane.dpdk->ports[0].device = "net_tap0,iface=y";
+  other.plane.dpdk->ports.push_back({"03:00.0"});
+  other.plane.dpdk->idle = IdleMode::spin;
+  other.plane.dpdk->memory = PacketMemory::ordinary;
+  other.plane.icmp_per_second = 7;
+  EXPECT_EQ(lines(diff_configs(with, other)),
+            (Lines{"changed plane  icmp_per_second:1000>7", "changed dpdk  idle:adaptive>spin memory:auto>ordinary",
+                   "changed port net_tap0 device:net_tap0,iface=x>net_tap0,iface=y kernel_interface:up0>",
+                   "added port 03:00.0 device:>03:00.0 queues:>0 kernel_interface:> mtu:>1500"}));
+}
+
 TEST(ConfigDiff, TheHashKeyStaysSecret) {
   Config other = base();
   other.hash_key[3] ^= 0xffU;

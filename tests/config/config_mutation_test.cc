@@ -15,8 +15,11 @@
 namespace sluice {
 namespace {
 
-std::string example() {
-  std::ifstream in(std::filesystem::path(SLUICE_EXAMPLES) / "site.toml", std::ios::binary);
+// Between them they have every key.
+constexpr const char* examples[] = {"site.toml", "dpdk.toml"};
+
+std::string example(const char* name) {
+  std::ifstream in(std::filesystem::path(SLUICE_EXAMPLES) / name, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
@@ -50,9 +53,11 @@ bool check_outcome(const std::string& text) {
   return outcome.ok();
 }
 
-TEST(ConfigMutation, CutAtEveryByte) {
-  const std::string text = example();
-  const Config whole = parse_config(text, "site.toml").config.value();
+class ConfigMutation : public testing::TestWithParam<const char*> {};
+
+TEST_P(ConfigMutation, CutAtEveryByte) {
+  const std::string text = example(GetParam());
+  const Config whole = parse_config(text, GetParam()).config.value();
   for (std::size_t length = 0; length < text.size(); ++length) {
     const std::string cut = text.substr(0, length);
     const bool valid = check_outcome(cut);
@@ -61,6 +66,7 @@ TEST(ConfigMutation, CutAtEveryByte) {
     // What a cut leaves valid may lack whole lines, but every value it has is the file's own: no `port = 8` for 80.
     const Config part = parse_config(cut, "cut.toml").config.value();
     ASSERT_LE(part.services.size(), whole.services.size());
+    EXPECT_EQ(part.plane, whole.plane) << "cut at byte " << length;
     EXPECT_EQ(part.pools, whole.pools) << "cut at byte " << length;
     for (std::size_t i = 0; i < part.services.size(); ++i) {
       EXPECT_EQ(part.services[i].name, whole.services[i].name);
@@ -69,6 +75,47 @@ TEST(ConfigMutation, CutAtEveryByte) {
     }
   }
 }
+
+// What damage may insert: syntax, wrong types, and pieces that are good elsewhere.
+const std::vector<std::string> tokens = {"[",
+                                         "]",
+                                         "[[",
+                                         "]]",
+                                         "{",
+                                         "}",
+                                         "=",
+                                         ",",
+                                         ".",
+                                         "\"",
+                                         "\"\"\"",
+                                         "'",
+                                         "'''",
+                                         "#",
+                                         "\n",
+                                         "\r\n",
+                                         "0",
+                                         "-1",
+                                         "65536",
+                                         "99999999999999999999",
+                                         "1e999",
+                                         "nan",
+                                         "true",
+                                         "0x1F",
+                                         "\\u0000",
+                                         "\xff",
+                                         "\xef\xbb\xbf",
+                                         "2024-01-01",
+                                         "pool.backend",
+                                         "[service]",
+                                         "backends = []\n",
+                                         "weight = 1\n",
+                                         "[plane.dpdk]\n",
+                                         "ports = [ { device = \"net_null0\" } ]\n",
+                                         "cpus = [1]\n",
+                                         "\x00\x01",
+                                         "203.0.113.10",
+                                         "::",
+                                         "name = \"web\"\n"};
 
 class Mutator {
  public:
@@ -83,42 +130,6 @@ class Mutator {
   std::size_t below(std::size_t bound) { return bound == 0 ? 0 : random_() % bound; }
 
   void change_once(std::string& text) {
-    static const std::vector<std::string> tokens = {"[",
-                                                    "]",
-                                                    "[[",
-                                                    "]]",
-                                                    "{",
-                                                    "}",
-                                                    "=",
-                                                    ",",
-                                                    ".",
-                                                    "\"",
-                                                    "\"\"\"",
-                                                    "'",
-                                                    "'''",
-                                                    "#",
-                                                    "\n",
-                                                    "\r\n",
-                                                    "0",
-                                                    "-1",
-                                                    "65536",
-                                                    "99999999999999999999",
-                                                    "1e999",
-                                                    "nan",
-                                                    "true",
-                                                    "0x1F",
-                                                    "\\u0000",
-                                                    "\xff",
-                                                    "\xef\xbb\xbf",
-                                                    "2024-01-01",
-                                                    "pool.backend",
-                                                    "[service]",
-                                                    "backends = []\n",
-                                                    "weight = 1\n",
-                                                    "\x00\x01",
-                                                    "203.0.113.10",
-                                                    "::",
-                                                    "name = \"web\"\n"};
     const std::size_t at = below(text.size() + 1);
     switch (below(6)) {
       case 0:
@@ -154,9 +165,9 @@ class Mutator {
   std::mt19937_64 random_;
 };
 
-TEST(ConfigMutation, RandomDamage) {
+TEST_P(ConfigMutation, RandomDamage) {
   Mutator mutator(seed());
-  const std::string text = example();
+  const std::string text = example(GetParam());
   int valid = 0;
   constexpr int rounds = 30000;
   for (int i = 0; i < rounds; ++i) {
@@ -168,6 +179,8 @@ TEST(ConfigMutation, RandomDamage) {
   EXPECT_GT(valid, rounds / 50);
   EXPECT_LT(valid, rounds * 9 / 10);
 }
+
+INSTANTIATE_TEST_SUITE_P(Examples, ConfigMutation, testing::ValuesIn(examples));
 
 }  // namespace
 }  // namespace sluice

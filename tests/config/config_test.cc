@@ -33,11 +33,12 @@ TEST(Config, DefaultsAreThoseOfTheDocumentation) {
   EXPECT_EQ(config.hash_key[15], 0x0f);
   EXPECT_TRUE(config.plane.interfaces.empty());
   EXPECT_EQ(config.plane.mode, PlaneMode::automatic);
-  EXPECT_EQ(config.plane.control_socket, "/run/sluice/xdp.sock");
+  EXPECT_EQ(config.plane.control_socket, "/run/sluice/plane.sock");
   EXPECT_EQ(config.plane.pin_directory, "/sys/fs/bpf/sluice");
   EXPECT_EQ(config.plane.flows_per_cpu, 262144U);
   EXPECT_EQ(config.plane.new_flows_per_second, 200000U);
   EXPECT_EQ(config.plane.icmp_per_second, 1000U);
+  EXPECT_EQ(config.plane.dpdk, std::nullopt);
   ASSERT_EQ(config.pools.size(), 1U);
   EXPECT_EQ(config.pools[0].encapsulation, Encapsulation::ipip);
   EXPECT_EQ(config.pools[0].gue_port, PortHost(6080));
@@ -56,6 +57,9 @@ TEST(Config, EveryKeyIsRead) {
       "[plane]\ninterfaces = [\"eth0\", \"eth1\"]\nmode = \"native\"\nsource_ipv4 = \"10.0.0.2\"\n"
       "source_ipv6 = \"fd00::2\"\ncontrol_socket = \"/tmp/s\"\npin_directory = \"/tmp/p\"\nflows_per_cpu = 1024\n"
       "new_flows_per_second = 0\nicmp_per_second = 5\n"
+      "[plane.dpdk]\nworkers = 2\ncpus = [5, 0]\nidle = \"spin\"\nmemory = \"huge\"\npacket_buffers = 1024\n"
+      "ports = [ { device = \"net_tap0,iface=x\", queues = 4, kernel_interface = \"up0\", mtu = 9216 }, { device = "
+      "\"0A:00.7\" } ]\n"
       "[[pool]]\nname = \"other\"\nbackends = []\n"
       "[[pool]]\nname = \"dns\"\nencapsulation = \"gue\"\ngue_port = 7000\nslots = 16381\nmtu = 9216\n"
       "[[pool.backend]]\nname = \"n1\"\naddress = \"fd00:1::53\"\nweight = 65535\n"
@@ -66,9 +70,16 @@ TEST(Config, EveryKeyIsRead) {
   ASSERT_TRUE(outcome.ok()) << errors_text(outcome);
   const Config& config = *outcome.config;
   EXPECT_EQ(config.hash_key[0], 0xff);
-  EXPECT_EQ(config.plane,
-            (PlaneConfig{
-                {"eth0", "eth1"}, PlaneMode::native, ip("10.0.0.2"), ip("fd00::2"), "/tmp/s", "/tmp/p", 1024, 0, 5}));
+  const DpdkConfig dpdk{{{"net_tap0,iface=x", 4, "up0", 9216}, {"0A:00.7", 0, std::nullopt, 1500}},
+                        2,
+                        {5, 0},
+                        IdleMode::spin,
+                        PacketMemory::huge,
+                        1024};
+  EXPECT_EQ(
+      config.plane,
+      (PlaneConfig{
+          {"eth0", "eth1"}, PlaneMode::native, ip("10.0.0.2"), ip("fd00::2"), "/tmp/s", "/tmp/p", 1024, 0, 5, dpdk}));
   EXPECT_EQ(config.pools[1], (PoolConfig{"dns",
                                          Encapsulation::gue,
                                          PortHost(7000),
@@ -82,7 +93,7 @@ TEST(Config, EveryKeyIsRead) {
   EXPECT_EQ(find_service(config, "dns"), &config.services[0]);
   EXPECT_EQ(find_service(config, "web"), nullptr);
   ASSERT_EQ(outcome.warnings.size(), 1U);
-  EXPECT_EQ(to_string(outcome.warnings[0], "c"), "c:12:1: pool \"other\": no service uses it");
+  EXPECT_EQ(to_string(outcome.warnings[0], "c"), "c:19:1: pool \"other\": no service uses it");
 }
 
 TEST(Config, WarnsAboutAPoolThatCanServeNothing) {
@@ -190,7 +201,7 @@ TEST(Config, DeepNestingNeitherCrashesNorPasses) {
 }
 
 TEST(Config, PrintedConfigParsesToTheSame) {
-  for (const char* name : {"minimal.toml", "site.toml"}) {
+  for (const char* name : {"minimal.toml", "site.toml", "dpdk.toml"}) {
     std::ifstream in(std::filesystem::path(SLUICE_EXAMPLES) / name);
     const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
     const ConfigOutcome first = parse_config(text, name);
@@ -204,6 +215,51 @@ TEST(Config, PrintedConfigParsesToTheSame) {
   }
 }
 
+TEST(Config, DpdkDefaultsAreThoseOfTheDocumentation) {
+  const ConfigOutcome outcome =
+      parse_config(head + plane + "[plane.dpdk]\nports = [ { device = \"net_null0\" } ]\n" + pool + service, "c");
+  ASSERT_TRUE(outcome.ok()) << errors_text(outcome);
+  EXPECT_EQ(
+      outcome.config->plane.dpdk,
+      (DpdkConfig{{{"net_null0", 0, std::nullopt, 1500}}, 1, {}, IdleMode::adaptive, PacketMemory::automatic, 16384}));
+}
+
+TEST(Config, DpdkTablesMayStandAloneAndInAnyForm) {
+  const std::string ports =
+      "[[plane.dpdk.ports]]\ndevice = \"net_null0\"\n[[plane.dpdk.ports]]\ndevice = \"net_null1\"\n";
+  EXPECT_EQ(errors_of(head + "service = []\n[plane.dpdk]\n" + ports), "");
+  EXPECT_EQ(errors_of(head + "service = []\n" + ports), "");
+  EXPECT_EQ(errors_of(head + "service = []\nplane.dpdk.ports = [ { device = \"00010000:00:1f.0,a=b,c=d\" } ]\n"), "");
+}
+
+TEST(Config, PrintsTheDpdkTable) {
+  const ConfigOutcome outcome = parse_config(head + R"(service = []
+[plane.dpdk]
+workers = 2
+cpus = [1, 3]
+ports = [ { device = "net_tap0,remote=a\"\\b", kernel_interface = "up\"0" }, { device = "03:00.0", queues = 2 } ]
+)",
+                                             "c");
+  ASSERT_TRUE(outcome.ok()) << errors_text(outcome);
+  const std::string printed = print_config(*outcome.config);
+  EXPECT_NE(printed.find(R"(icmp_per_second = 1000
+
+[plane.dpdk]
+ports = [
+  { device = "net_tap0,remote=a\"\\b", queues = 0, kernel_interface = "up\"0", mtu = 1500 },
+  { device = "03:00.0", queues = 2, mtu = 1500 },
+]
+workers = 2
+cpus = [1, 3]
+idle = "adaptive"
+memory = "auto"
+packet_buffers = 16384
+)"),
+            std::string::npos)
+      << printed;
+  EXPECT_EQ(parse_config(printed, "printed").config, outcome.config);
+}
+
 TEST(Config, PrintsWhatTheDocumentationShows) {
   const ConfigOutcome outcome = parse_config(head + plane + pool + service, "c");
   ASSERT_TRUE(outcome.ok());
@@ -213,7 +269,7 @@ TEST(Config, PrintsWhatTheDocumentationShows) {
 mode = "auto"
 source_ipv4 = "10.0.0.2"
 source_ipv6 = "fd00::2"
-control_socket = "/run/sluice/xdp.sock"
+control_socket = "/run/sluice/plane.sock"
 pin_directory = "/sys/fs/bpf/sluice"
 flows_per_cpu = 262144
 new_flows_per_second = 200000

@@ -109,7 +109,7 @@ def test_living_connections_survive_weight_changes(lab, family):
 def test_exec_runs_in_the_namespace_with_our_programs_at_hand(lab):
     assert lab.run("exec", "lb1", "--", "sh", "-c", "exit 7", code=7).stdout == ""
     assert "10.2.1.2" in lab.execute("lb1", "ip", "-4", "address", "show", "eth0")
-    assert lab.execute("lb1", "sh", "-c", "echo $SLUICE_SOCKET").strip() == f"/run/sluice-lab/{lab.name}/lb1/xdp.sock"
+    assert lab.execute("lb1", "sh", "-c", "echo $SLUICE_SOCKET").strip() == f"/run/sluice-lab/{lab.name}/lb1/plane.sock"
     assert json.loads(lab.execute("lb1", "sluice", "stats", "-o", "json"))["rx_packets"] > 0
     lab.run("exec", "lb7", "--", "true", code=3)
 

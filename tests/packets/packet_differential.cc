@@ -15,7 +15,7 @@
 #include <stdexcept>
 
 #include "accounts.h"
-#include "frame_source.h"
+#include "differential_story.h"
 #include "hex_text.h"
 #include "packet_plane.h"
 #include "plane_by_name.h"
@@ -30,66 +30,6 @@ constexpr int differences_shown = 5;
 constexpr double reasons_share_min = 0.9;
 // Those of the balancer: no_headroom and internal cannot be met by frames alone, the rest is the backend agent's.
 constexpr int reasons_met_max = SLUICE_REASON_icmp_malformed + 1;
-
-// Configurations that follow each other on one balancer: they differ in weights and backends only.
-struct Group {
-  std::string name;
-  std::vector<std::string> variants;
-};
-const std::vector<Group> groups = {
-    {"main", {"main"}},
-    {"tracked", {"tracked", "tracked-right", "tracked-none", "tracked-gone", "tracked"}},
-    {"limited", {"limited"}},
-    {"chain", {"chain", "chain-moved"}},
-};
-
-struct Sites {
-  std::vector<std::vector<PacketSite>> of_group;
-  std::vector<PacketSite> all;
-};
-
-Sites read_sites(const std::string& directory) {
-  Sites sites;
-  for (const Group& group : groups) {
-    std::vector<PacketSite> variants;
-    for (const std::string& name : group.variants) {
-      auto site = read_packet_site(directory + "/" + name + ".toml");
-      if (!site) throw std::runtime_error(site.error().context);
-      variants.push_back(*site);
-      sites.all.push_back(std::move(*site));
-    }
-    sites.of_group.push_back(std::move(variants));
-  }
-  return sites;
-}
-
-std::uint64_t chosen_seed() {
-  const char* given = std::getenv("SLUICE_SEED");
-  if (given != nullptr && *given != '\0') return std::strtoull(given, nullptr, 0);
-  return static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
-}
-
-// What happens between frames. Same seed, same story.
-class Story {
- public:
-  Story(std::uint64_t seed, std::size_t variants) : random_(seed), variants_(variants) {}
-
-  struct Event {
-    std::optional<std::uint32_t> tick;
-    std::optional<std::size_t> variant;
-  };
-  Event before_frame() {
-    Event event;
-    if (random_.below(300) == 0) event.tick = tick_ += random_.one_of<std::uint32_t>({1, 1, 1, 2, 29, 31});
-    if (variants_ > 1 && random_.below(1500) == 0) event.variant = random_.below(static_cast<std::uint32_t>(variants_));
-    return event;
-  }
-
- private:
-  Random random_;
-  std::size_t variants_;
-  std::uint32_t tick_ = 10;
-};
 
 void must(const Status& status) {
   if (!status) throw std::runtime_error(status.error().context);
@@ -111,7 +51,7 @@ class Comparison {
  public:
   Comparison(const std::string& name, const std::string& object, const std::string& directory)
       : name_(name),
-        sites_(read_sites(directory)),
+        sites_(read_story_sites(directory)),
         workers_(plane_workers(name)),
         sizes_(sizes_for_all(sites_.all, workers_.count)),
         plane_(make_plane(name, object, sizes_)),
@@ -121,7 +61,7 @@ class Comparison {
     std::cout << "seed " << seed << '\n' << std::flush;
     const auto start = std::chrono::steady_clock::now();
     for (std::uint64_t round = 0; compared_ < frames && differences_ == 0; ++round)
-      this->round(seed + round, round % groups.size(), frames);
+      this->round(seed + round, round % story_groups().size(), frames);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     std::cout << compared_ << " frames on " << name_ << " and replay in " << took.count() << " s, " << differences_
               << " differences\n";
@@ -143,7 +83,7 @@ class Comparison {
 
   void round(std::uint64_t seed, std::size_t group, std::uint64_t frames) {
     const std::vector<PacketSite>& variants = sites_.of_group[group];
-    const std::string& name = groups[group].name;
+    const std::string& name = story_groups()[group].name;
     both([&](PacketPlane& plane) {
       plane.reset();
       plane.set_tick(10);
@@ -235,7 +175,7 @@ class Comparison {
   }
 
   std::string name_;
-  Sites sites_;
+  StorySites sites_;
   PlaneWorkers workers_;
   ImageSizes sizes_;
   std::unique_ptr<PacketPlane> plane_;
@@ -246,16 +186,16 @@ class Comparison {
 };
 
 int trace(const std::string& directory, const std::string& wanted, std::uint64_t frames, std::uint64_t seed) {
-  const Sites sites = read_sites(directory);
-  for (std::size_t group = 0; group < groups.size(); ++group) {
-    if (groups[group].name != wanted) continue;
+  const StorySites sites = read_story_sites(directory);
+  for (std::size_t group = 0; group < story_groups().size(); ++group) {
+    if (story_groups()[group].name != wanted) continue;
     const std::vector<PacketSite>& variants = sites.of_group[group];
     ReplayPlane plane(sizes_for_all(variants, 1), 1, 0);
     plane.set_tick(10);
     must(plane.publish(variants.front()));
     Story story(~seed, variants.size());
     FrameSource source(seed, variants.front().model);
-    std::cout << "tick 10\npublish " << groups[group].variants.front() << '\n';
+    std::cout << "tick 10\npublish " << story_groups()[group].variants.front() << '\n';
     for (std::uint64_t i = 0; i < frames; ++i) {
       const Story::Event event = story.before_frame();
       if (event.tick) {
@@ -264,7 +204,7 @@ int trace(const std::string& directory, const std::string& wanted, std::uint64_t
       }
       if (event.variant) {
         must(plane.publish(variants[*event.variant]));
-        std::cout << "publish " << groups[group].variants[*event.variant] << '\n';
+        std::cout << "publish " << story_groups()[group].variants[*event.variant] << '\n';
       }
       const auto frame = source.next();
       std::cout << "frame " << to_hex(frame) << ' ' << verdict_text(plane.run(frame)) << '\n';

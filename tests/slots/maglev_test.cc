@@ -79,7 +79,7 @@ TEST(Turns, HeavierMembersComeMoreOften) {
 TEST(Maglev, SharesAreExactForEverySizeAndNumberOfMembers) {
   RandomPool random(test::seed_from_environment());
   for (const std::uint32_t slots_count : slots_count_choices) {
-    for (const std::size_t count : {1, 2, 3, 7, 10, 100, 1000, 4000}) {
+    for (const std::size_t count : {1U, 2U, 3U, 7U, 10U, 100U, 1000U, 4000U}) {
       std::vector<SlotMember> members = random.members(count);
       members[0].weight = 17;  // at least one of them
       const Result<MaglevFill> fill = maglev_fill(members, slots_count);

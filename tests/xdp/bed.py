@@ -41,7 +41,7 @@ class Config:
         self.interfaces = list(bed.interfaces)
         self.mode = "auto"
         self.source = "10.2.0.2"
-        self.socket = f"{bed.directory}/xdp.sock"
+        self.socket = f"{bed.directory}/plane.sock"
         self.pins = f"{bed.directory}/bpf/sluice"
         self.plane_more = "flows_per_cpu = 16384"
         self.encapsulation = "ipip"

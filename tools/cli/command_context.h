@@ -18,7 +18,7 @@ enum class OutputFormat { table, json };
 
 struct Context {
   OutputFormat output = OutputFormat::table;
-  std::string socket = "/run/sluice/xdp.sock";
+  std::string socket = "/run/sluice/plane.sock";
   std::chrono::milliseconds timeout{5000};
   bool color_out = false;
   bool color_err = false;

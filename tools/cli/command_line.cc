@@ -198,7 +198,7 @@ void add_global_options(CLI::App& root, Invocation& invocation) {
   root.add_option("-o,--output", invocation.output, "table for people (default), json for programs")
       ->type_name("table|json")
       ->check([](const std::string& value) { return check_choice(value, output_choices); });
-  root.add_option("--socket", invocation.context.socket, "control socket of the plane (/run/sluice/xdp.sock)")
+  root.add_option("--socket", invocation.context.socket, "control socket of the plane (/run/sluice/plane.sock)")
       ->type_name("PATH")
       ->envname("SLUICE_SOCKET");
   root.add_option("--timeout", invocation.timeout_seconds, "longest wait for the plane (5)")

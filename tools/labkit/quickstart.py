@@ -269,7 +269,7 @@ def explain(screen: Screen, report: Report, made: State) -> None:
         step.done(f"flow {source} -> {VIP4}:{VIP_PORT}/tcp")
         screen.detail(f"hash -> slot {told.get('slot')} of {made.options.slots} in generation {told.get('generation')} "
                       f"-> {told.get('backend')}; {told.get('reason')}")
-        screen.detail(f"sent after asking: {right} of {len(asked)} flows reached the server that explain named")
+        screen.detail(f"then sent: {right} of {len(asked)} flows reached the server that explain named")
 
 
 def counters(screen: Screen, report: Report, made: State) -> None:

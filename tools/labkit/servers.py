@@ -85,7 +85,7 @@ def config_path(state: State, node: str) -> str:
 
 
 def socket_path(state: State, node: str) -> str:
-    return f"{state.node_directory(node)}/xdp.sock"
+    return f"{state.node_directory(node)}/plane.sock"
 
 
 def pin_mount(state: State, node: str) -> str:

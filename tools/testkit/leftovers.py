@@ -10,6 +10,8 @@ RUN_ROOT = "/run"
 OURS = ("sluice", "nginx", "packet_")
 # iproute2 and libbpf mount these on first use, for the whole machine and for good.
 SYSTEM_MOUNTS = ("/run/netns", PIN_ROOT)
+# And these come with every BPF file system (CONFIG_BPF_PRELOAD).
+KERNEL_PINS = ("maps.debug", "progs.debug")
 # A killed process and the kernel's deferred frees need a moment.
 PATIENCE_SECONDS = 10
 
@@ -42,7 +44,7 @@ def _mounts() -> set[str]:
 
 def _pins() -> set[str]:
     return {"pin " + os.path.join(directory, name) for directory, names, files in os.walk(PIN_ROOT)
-            for name in names + files}
+            for name in names + files if name not in KERNEL_PINS}
 
 
 def _programs() -> set[str]:

@@ -39,6 +39,22 @@ std::string to_string(const Diagnostic& diagnostic, std::string_view file_name) 
   return fmt::format("{}:{}:{}: {}", file_name, diagnostic.line, diagnostic.column, diagnostic.message);
 }
 
+std::string_view to_text(IdleMode idle) {
+  return idle == IdleMode::spin ? "spin" : "adaptive";
+}
+
+std::string_view to_text(PacketMemory memory) {
+  switch (memory) {
+    case PacketMemory::automatic:
+      return "auto";
+    case PacketMemory::huge:
+      return "huge";
+    case PacketMemory::ordinary:
+      return "ordinary";
+  }
+  return "?";
+}
+
 std::string errors_text(const ConfigOutcome& outcome) {
   std::string text;
   for (const Diagnostic& error : outcome.errors) text += to_string(error, outcome.file_name) + '\n';

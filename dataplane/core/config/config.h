@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The static configuration of one balancer, as checked values. parse_config() is the only door from text to a Config:
-// whoever holds one from there may rely on every invariant named below. Format: docs/configuration.md.
+// The static configuration of one balancer, whichever plane it runs, as checked values. parse_config() is the only door
+// from text to a Config: whoever holds one from there may rely on every invariant named below. Format:
+// docs/configuration.md.
 #pragma once
 
 #include <array>
@@ -18,11 +19,15 @@ namespace sluice {
 enum class PlaneMode : std::uint8_t { automatic, native, generic };
 enum class Encapsulation : std::uint8_t { ipip, gue, l2 };
 enum class Protocol : std::uint8_t { tcp = 6, udp = 17 };  // IANA numbers
+enum class IdleMode : std::uint8_t { spin, adaptive };
+enum class PacketMemory : std::uint8_t { automatic, huge, ordinary };
 
 // As written in the file: "auto", "ipip", "tcp".
 std::string_view to_text(PlaneMode mode);
 std::string_view to_text(Encapsulation encapsulation);
 std::string_view to_text(Protocol protocol);
+std::string_view to_text(IdleMode idle);
+std::string_view to_text(PacketMemory memory);
 
 using HashKeyBytes = std::array<std::uint8_t, 16>;
 
@@ -46,7 +51,36 @@ inline constexpr std::uint16_t mtu_v4_min = 576;   // RFC 791: what every IPv4 h
 inline constexpr std::uint16_t mtu_v6_min = 1280;  // RFC 8200 section 5
 inline constexpr std::uint16_t mtu_max = 9216;     // the largest jumbo frame in common use
 inline constexpr std::array<std::uint32_t, 3> slots_allowed = {16381, 65537, 655373};
+// DPDK as Debian builds it has room for 32 ports, and each of ours may need another one towards the kernel.
+inline constexpr std::size_t dpdk_ports_max = 16;
+inline constexpr std::size_t dpdk_device_length_max = 255;
+inline constexpr std::size_t dpdk_device_name_length_max = 63;  // RTE_DEV_NAME_MAX_LEN less its terminator
+inline constexpr std::uint16_t dpdk_queues_max = 1024;          // RTE_MAX_QUEUES_PER_PORT
+inline constexpr std::uint16_t dpdk_workers_max = 64;
+inline constexpr std::uint16_t cpu_max = 1023;  // CPU_SETSIZE - 1
+inline constexpr std::uint32_t packet_buffers_min = 1024;
+inline constexpr std::uint32_t packet_buffers_max = 8388608;
 }  // namespace config_limits
+
+struct DpdkPortConfig {
+  std::string device;        // as EAL takes it, "net_tap0,iface=x" or "0000:03:00.0"; unique up to the comma
+  std::uint16_t queues = 0;  // 0 = one per worker
+  std::optional<std::string> kernel_interface = std::nullopt;  // unique
+  std::uint16_t mtu = 1500;
+
+  friend bool operator==(const DpdkPortConfig&, const DpdkPortConfig&) = default;
+};
+
+struct DpdkConfig {
+  std::vector<DpdkPortConfig> ports = {};  // at least one
+  std::uint16_t workers = 1;
+  std::vector<std::uint16_t> cpus = {};  // each once, as many as workers; empty: the plane chooses
+  IdleMode idle = IdleMode::adaptive;
+  PacketMemory memory = PacketMemory::automatic;
+  std::uint32_t packet_buffers = 16384;
+
+  friend bool operator==(const DpdkConfig&, const DpdkConfig&) = default;
+};
 
 struct PlaneConfig {
   std::vector<std::string> interfaces;  // may be empty: sluice-xdp asks for one, offline tools do not
@@ -54,11 +88,12 @@ struct PlaneConfig {
   // Present if any ipip or gue pool has a backend of that family.
   std::optional<IpAddress> source_ipv4;
   std::optional<IpAddress> source_ipv6;
-  std::string control_socket = "/run/sluice/xdp.sock";
+  std::string control_socket = "/run/sluice/plane.sock";
   std::string pin_directory = "/sys/fs/bpf/sluice";
   std::uint32_t flows_per_cpu = 262144;  // a power of two
   std::uint32_t new_flows_per_second = 200000;
   std::uint32_t icmp_per_second = 1000;
+  std::optional<DpdkConfig> dpdk = std::nullopt;  // sluice-dpdk asks for it, others pass it by
 
   friend bool operator==(const PlaneConfig&, const PlaneConfig&) = default;
 };

@@ -28,6 +28,27 @@ Fields fields_of(const Config& config) {
           {"icmp_per_second", std::to_string(plane.icmp_per_second)}};
 }
 
+Fields fields_of(const DpdkConfig& dpdk) {
+  return {{"workers", std::to_string(dpdk.workers)},
+          {"cpus", fmt::format("{}", fmt::join(dpdk.cpus, ", "))},
+          {"idle", std::string(to_text(dpdk.idle))},
+          {"memory", std::string(to_text(dpdk.memory))},
+          {"packet_buffers", std::to_string(dpdk.packet_buffers)}};
+}
+
+struct NamedPort {
+  std::string name;
+  const DpdkPortConfig* port;
+};
+
+Fields fields_of(const NamedPort& named) {
+  const DpdkPortConfig& port = *named.port;
+  return {{"device", port.device},
+          {"queues", std::to_string(port.queues)},
+          {"kernel_interface", port.kernel_interface.value_or("")},
+          {"mtu", std::to_string(port.mtu)}};
+}
+
 Fields fields_of(const PoolConfig& pool) {
   return {{"encapsulation", std::string(to_text(pool.encapsulation))},
           {"gue_port", std::to_string(pool.gue_port.value())},
@@ -117,6 +138,26 @@ std::vector<NamedService> named_services(const Config& config) {
   return named;
 }
 
+std::vector<NamedPort> named_ports(const std::optional<DpdkConfig>& dpdk) {
+  std::vector<NamedPort> named;
+  if (!dpdk) return named;
+  for (const DpdkPortConfig& port : dpdk->ports) named.push_back({port.device.substr(0, port.device.find(',')), &port});
+  return named;
+}
+
+void diff_dpdk(const std::optional<DpdkConfig>& before, const std::optional<DpdkConfig>& after,
+               std::vector<ObjectChange>& changes) {
+  if (!before && !after) return;
+  if (!before) {
+    changes.push_back({ChangeKind::added, "dpdk", "", all_fields(fields_of(*after), ChangeKind::added)});
+  } else if (!after) {
+    changes.push_back({ChangeKind::removed, "dpdk", "", all_fields(fields_of(*before), ChangeKind::removed)});
+  } else if (auto fields = differing_fields(fields_of(*before), fields_of(*after)); !fields.empty()) {
+    changes.push_back({ChangeKind::changed, "dpdk", "", std::move(fields)});
+  }
+  diff_objects("port", "", named_ports(before), named_ports(after), changes, [](const NamedPort*, const NamedPort*) {});
+}
+
 }  // namespace
 
 std::string_view to_text(ChangeKind kind) {
@@ -138,6 +179,7 @@ std::vector<ObjectChange> diff_configs(const Config& before, const Config& after
     plane.insert(plane.begin(), {"hash_key", "(secret)", "(another secret)"});
   }
   if (!plane.empty()) changes.push_back({ChangeKind::changed, "plane", "", std::move(plane)});
+  diff_dpdk(before.plane.dpdk, after.plane.dpdk, changes);
 
   static const std::vector<MemberConfig> none;
   diff_objects("pool", "", before.pools, after.pools, changes, [&](const PoolConfig* old, const PoolConfig* now) {

@@ -23,16 +23,16 @@ struct FieldChange {
 
 struct ObjectChange {
   ChangeKind kind = ChangeKind::changed;
-  std::string object;  // "plane", "pool", "backend", "service"
-  std::string name;    // "web"; of a backend "web/b1"; of the plane ""
+  std::string object;  // "plane", "dpdk", "port", "pool", "backend", "service"
+  std::string name;    // "web"; of a backend "web/b1"; of a port its device's; of the plane and dpdk ""
   // All fields of an added or removed object, the differing ones of a changed object.
   std::vector<FieldChange> fields;
 
   friend bool operator==(const ObjectChange&, const ObjectChange&) = default;
 };
 
-// Plane first, then each pool followed by its backends, then services; removed ones after the others of their kind.
-// Order in the file is no difference. The hash key shows only that it differs.
+// Plane first, then [plane.dpdk] and its ports, then each pool followed by its backends, then services; removed ones
+// after the others of their kind. Order in the file is no difference. The hash key shows only that it differs.
 std::vector<ObjectChange> diff_configs(const Config& before, const Config& after);
 
 }  // namespace sluice

@@ -99,6 +99,7 @@ struct PlacedPlane {
   Field<std::uint32_t> flows_per_cpu;
   Field<std::uint32_t> new_flows_per_second;
   Field<std::uint32_t> icmp_per_second;
+  std::optional<DpdkConfig> dpdk;  // whole if there is no error: nothing outside of it asks for its places
 };
 
 struct PlacedConfig {

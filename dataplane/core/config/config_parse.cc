@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "config_dpdk.h"
 #include "config_reader.h"
 #include "suggest.h"
 
@@ -22,7 +23,6 @@ constexpr Choice<PlaneMode> mode_choices[] = {
 constexpr Choice<Encapsulation> encapsulation_choices[] = {
     {"ipip", Encapsulation::ipip}, {"gue", Encapsulation::gue}, {"l2", Encapsulation::l2}};
 constexpr Choice<Protocol> protocol_choices[] = {{"tcp", Protocol::tcp}, {"udp", Protocol::udp}};
-constexpr std::string_view top_keys[] = {"hash_key", "plane", "pool", "service"};
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -62,14 +62,6 @@ Field<HashKeyBytes> read_hash_key(TableReader& top) {
   return field;
 }
 
-bool is_interface_name(std::string_view name) {
-  if (name.empty() || name.size() > config_limits::interface_length_max || name == "." || name == "..") return false;
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte > 0x20 && byte < 0x7f && c != '/' && c != ':';
-  });
-}
-
 Field<std::vector<std::string>> read_interfaces(TableReader& plane) {
   constexpr auto form = "allowed: names such as [\"eth0\"], at least one"sv;
   Field<std::vector<std::string>> field{std::vector<std::string>{}, plane.place()};
@@ -95,9 +87,7 @@ Field<std::vector<std::string>> read_interfaces(TableReader& plane) {
     if (name == nullptr) {
       refuse(place, fmt::format("interfaces must hold strings only, not {}; {}", type_text(element), form));
     } else if (!is_interface_name(name->get())) {
-      refuse(place, fmt::format("{} cannot be the name of an interface; allowed: 1 to {} characters, no space, '/' or "
-                                "':'",
-                                in_quotes(name->get()), config_limits::interface_length_max));
+      refuse(place, interface_name_fault(name->get()));
     } else if (std::find(names.begin(), names.end(), name->get()) != names.end()) {
       refuse(place, fmt::format("interface {} is listed twice; allowed: each once", in_quotes(name->get())));
     } else {
@@ -167,7 +157,8 @@ PlacedPlane read_plane(TableReader& top, Findings& findings) {
       defaults.new_flows_per_second);
   placed.icmp_per_second = plane.integer_or<std::uint32_t>(
       "icmp_per_second", {0, config_limits::icmp_per_second_max, "0 = answer none"}, defaults.icmp_per_second);
-  plane.finish(std::span(top_keys).first(1));
+  placed.dpdk = read_dpdk(plane, findings);
+  plane.finish(top_values);
   return placed;
 }
 
@@ -246,7 +237,7 @@ PlacedPool read_pool(const toml::table& table, std::size_t index, Findings& find
   placed.mtu = pool.integer_or<std::uint16_t>(
       "mtu", {config_limits::mtu_v4_min, config_limits::mtu_max, "from 1280 if a backend is IPv6"}, defaults.mtu);
   read_members(pool, placed, findings);
-  pool.finish(std::span(top_keys).first(1));
+  pool.finish(top_values);
   return placed;
 }
 
@@ -271,7 +262,7 @@ PlacedService read_service(const toml::table& table, std::size_t index, Findings
   placed.track = service.boolean("track", defaults.track);
   placed.fragments = service.boolean("fragments", defaults.fragments);
   placed.unreachable = service.boolean("unreachable", defaults.unreachable);
-  service.finish(std::span(top_keys).first(1));
+  service.finish(top_values);
   return placed;
 }
 
@@ -317,7 +308,8 @@ Config assemble(const PlacedConfig& placed) {
                   plane.pin_directory.value.value(),
                   plane.flows_per_cpu.value.value(),
                   plane.new_flows_per_second.value.value(),
-                  plane.icmp_per_second.value.value()};
+                  plane.icmp_per_second.value.value(),
+                  plane.dpdk};
   std::vector<std::pair<std::string_view, std::uint32_t>> pool_indices;
   for (const PlacedPool& pool : placed.pools) {
     pool_indices.emplace_back(*pool.name.value, static_cast<std::uint32_t>(config.pools.size()));

@@ -19,6 +19,19 @@ std::string toml_string(std::string_view text) {
   return escaped + '"';
 }
 
+void print_dpdk(const DpdkConfig& dpdk, std::back_insert_iterator<std::string> out) {
+  fmt::format_to(out, "\n[plane.dpdk]\nports = [\n");
+  for (const DpdkPortConfig& port : dpdk.ports) {
+    fmt::format_to(out, "  {{ device = {}, queues = {}", toml_string(port.device), port.queues);
+    if (port.kernel_interface) fmt::format_to(out, ", kernel_interface = {}", toml_string(*port.kernel_interface));
+    fmt::format_to(out, ", mtu = {} }},\n", port.mtu);
+  }
+  fmt::format_to(out, "]\nworkers = {}\n", dpdk.workers);
+  if (!dpdk.cpus.empty()) fmt::format_to(out, "cpus = [{}]\n", fmt::join(dpdk.cpus, ", "));
+  fmt::format_to(out, "idle = \"{}\"\nmemory = \"{}\"\n", to_text(dpdk.idle), to_text(dpdk.memory));
+  fmt::format_to(out, "packet_buffers = {}\n", dpdk.packet_buffers);
+}
+
 void print_plane(const PlaneConfig& plane, std::back_insert_iterator<std::string> out) {
   fmt::format_to(out, "\n[plane]\n");
   if (!plane.interfaces.empty()) {
@@ -34,6 +47,7 @@ void print_plane(const PlaneConfig& plane, std::back_insert_iterator<std::string
   fmt::format_to(out, "flows_per_cpu = {}\n", plane.flows_per_cpu);
   fmt::format_to(out, "new_flows_per_second = {}\n", plane.new_flows_per_second);
   fmt::format_to(out, "icmp_per_second = {}\n", plane.icmp_per_second);
+  if (plane.dpdk) print_dpdk(*plane.dpdk, out);
 }
 
 void print_pool(const PoolConfig& pool, std::back_insert_iterator<std::string> out) {

@@ -80,6 +80,19 @@ std::string_view type_text(const toml::node& node) {
   return "nothing";
 }
 
+bool is_interface_name(std::string_view name) {
+  if (name.empty() || name.size() > config_limits::interface_length_max || name == "." || name == "..") return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte > 0x20 && byte < 0x7f && c != '/' && c != ':';
+  });
+}
+
+std::string interface_name_fault(std::string_view name) {
+  return fmt::format("{} cannot be the name of an interface; allowed: 1 to {} characters, no space, '/' or ':'",
+                     in_quotes(name), config_limits::interface_length_max);
+}
+
 TableReader::TableReader(const toml::table& table, Place place, std::string context, Findings& findings)
     : table_(table), place_(place), context_(std::move(context)), findings_(findings) {}
 

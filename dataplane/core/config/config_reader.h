@@ -20,6 +20,12 @@ Place place_of(const toml::source_region& region);
 // "a string", "an integer", ...: for `must be X, not Y`.
 std::string_view type_text(const toml::node& node);
 
+[[nodiscard]] bool is_interface_name(std::string_view name);
+[[nodiscard]] std::string interface_name_fault(std::string_view name);
+
+// Keys of the top of the file that are no tables: what follows a [table] by mistake.
+inline constexpr std::string_view top_values[] = {"hash_key"};
+
 struct IntegerRule {
   // Left alone: any integer, for a rule that is a list of values and checked by the caller.
   std::int64_t min = std::numeric_limits<std::int64_t>::min();

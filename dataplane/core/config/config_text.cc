@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t text_bytes_max = 256U << 20U;
 
 // toml++ 3.3 destroys nested tables recursively and bounds the nesting of values (256), but not of dotted keys: a key
-// of 100,000 parts overflows the stack. No key of ours has more than one dot, and 256 values of four stay far from the
+// of 100,000 parts overflows the stack. No key of ours has more than two dots, and 256 values of four stay far from the
 // end.
 constexpr std::uint32_t key_dots_max = 4;
 
@@ -104,7 +104,8 @@ class Scanner {
     while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t')) step();
     // toml++ itself reports a bracket that closes at once, and the end of the file.
     if (at_ == text_.size() || text_[at_] == ']' || starts_key(text_[at_])) return std::nullopt;
-    return TextFault{place_, "no name after '['; allowed: [plane], [[pool]], [[pool.backend]], [[service]]"};
+    return TextFault{place_,
+                     "no name after '['; allowed: [plane], [plane.dpdk], [[pool]], [[pool.backend]], [[service]]"};
   }
 
   std::optional<TextFault> check_bare(char c) {
