@@ -72,6 +72,7 @@ Result<std::unique_ptr<Forwarding>> DpdkForwarding::open(const Config& config, c
   if (!lock) return lock.error();
   std::unique_ptr<DpdkForwarding> forwarding(new DpdkForwarding(*config.plane.dpdk, log, std::move(*lock)));
   if (Status possible = forwarding->check_mtu(config); !possible) return possible.error();
+  if (Status done = forwarding->plan(); !done) return done.error();
   if (Status done = forwarding->start_eal(); !done) return done.error();
   if (Status done = forwarding->open_ports(); !done) return done.error();
   if (Status done = forwarding->start_ports(); !done) return done.error();
@@ -89,10 +90,15 @@ DpdkForwarding::~DpdkForwarding() {
   workers_.stop();
 }
 
-Status DpdkForwarding::start_eal() {
+// What can be refused before anything has been touched.
+Status DpdkForwarding::plan() {
   Result<CpuPlan> cpus = plan_cpus(config_, allowed_cpus());
   if (!cpus) return cpus.error();
   cpus_ = std::move(*cpus);
+  return check_buffers();
+}
+
+Status DpdkForwarding::start_eal() {
   if (cpus_.is_shared)
     log_("warning: every CPU is a worker's; control requests and the host's other programs share them");
   EalOptions options;
@@ -117,22 +123,26 @@ Status DpdkForwarding::open_ports() {
   if (!pool) return pool.error();
   pool_ = std::move(*pool);
   for (const DpdkPortConfig& config : config_.ports) {
-    PortOptions options;
-    options.device = config.device;
-    options.rx_queues = config.queues != 0 ? config.queues : config_.workers;
-    options.tx_queues = config_.workers;
-    options.mtu = config.mtu;
-    Result<Port> port = Port::open(options, pool_.get());
+    Result<Port> port = Port::open(port_options(config), pool_.get());
     if (!port) return port.error();
     ports_.push_back(std::move(*port));
   }
-  return check_buffers();
+  return {};
+}
+
+PortOptions DpdkForwarding::port_options(const DpdkPortConfig& config) const {
+  PortOptions options;
+  options.device = config.device;
+  options.rx_queues = config.queues != 0 ? config.queues : config_.workers;
+  options.tx_queues = config_.workers;
+  options.mtu = config.mtu;
+  return options;
 }
 
 // A pool that runs dry in the middle of the day is a port that goes deaf.
 Status DpdkForwarding::check_buffers() const {
   std::uint32_t needed = buffers_per_worker * config_.workers;
-  for (const Port& port : ports_) needed += port.buffers_held();
+  for (const DpdkPortConfig& port : config_.ports) needed += buffers_held(port_options(port));
   if (needed <= config_.packet_buffers) return {};
   return make_error(
       ErrorCode::out_of_capacity,
@@ -279,8 +289,18 @@ Result<PublishReport> DpdkForwarding::start(const ForwardingModel& model, const 
   Result<std::unique_ptr<Image>> image = make_image(model);
   if (!image) return image.error();
   Result<PublishReport> report = (*image)->writer->publish(model, next_hop_of, now_realtime_ns());
-  if (report) run(std::move(*image));
+  if (!report) return report;
+  if (Status kept = keep_kernel_interfaces(); !kept) return kept.error();
+  run(std::move(*image));
   return report;
+}
+
+Status DpdkForwarding::keep_kernel_interfaces() {
+  for (std::optional<KernelInterface>& one : kernel_interfaces_) {
+    if (!one) continue;
+    if (Status kept = one->keep(); !kept) return kept;
+  }
+  return {};
 }
 
 Result<PublishReport> DpdkForwarding::publish(const ForwardingModel& model, const ImageWriter::NextHopOf& next_hop_of,

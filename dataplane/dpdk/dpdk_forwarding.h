@@ -55,11 +55,14 @@ class DpdkForwarding final : public Forwarding {
   };
 
   DpdkForwarding(const DpdkConfig& config, Log log, UniqueFd lock);
+  Status plan();
   Status start_eal();
   Status open_ports();
-  Status check_buffers() const;
+  [[nodiscard]] PortOptions port_options(const DpdkPortConfig& config) const;
+  [[nodiscard]] Status check_buffers() const;
   Status open_kernel_interface(const DpdkPortConfig& config, const Port& port);
   Status start_ports();
+  Status keep_kernel_interfaces();
   Status start_workers();
   void log_ports() const;
   [[nodiscard]] WorkerOptions worker_options(std::uint16_t number, const std::vector<QueuePlace>& queues) const;

@@ -10,6 +10,8 @@
 #include <cstdarg>
 #include <cstdio>
 #include <mutex>
+#include <sstream>
+#include <utility>
 
 namespace sluice {
 namespace {
@@ -33,6 +35,13 @@ ssize_t keep(void*, const char* bytes, std::size_t count) {
   store.text.append(bytes, count);
   if (store.text.size() > log_bytes_max) store.text.erase(0, store.text.size() - log_bytes_max);
   return static_cast<ssize_t>(count);
+}
+
+// Written after the cause, whatever that was.
+bool is_consequence(const std::string& line) {
+  return line.find("Driver cannot attach the device") != std::string::npos ||
+         line.find("Failed to attach device on primary process") != std::string::npos ||
+         line.find("Failed to init internals") != std::string::npos;
 }
 
 // As in <xdp/libxdp.h>; level 0 is a warning, what is above tells of its inner life.
@@ -71,17 +80,16 @@ void collect_libxdp_log() {
 std::string take_eal_log() {
   LogStore& store = log_store();
   const std::lock_guard lock(store.mutex);
-  std::string line;
-  for (const char c : store.text) {
-    if (c != '\n') {
-      line += c;
-    } else if (!line.empty() && !line.ends_with("; ")) {
-      line += "; ";
-    }
+  std::string whole;
+  std::istringstream lines(std::exchange(store.text, {}));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || is_consequence(line)) continue;
+    if (whole.empty())
+      whole = line;
+    else
+      whole += "; " + line;
   }
-  store.text.clear();
-  while (line.ends_with("; ")) line.resize(line.size() - 2);
-  return line;
+  return whole;
 }
 
 std::string eal_reason(int number) {

@@ -56,17 +56,12 @@ Result<UniqueFd> attach_queue(const std::string& name) {
 }  // namespace
 
 Result<KernelInterface> KernelInterface::open(const Options& options) {
-  const bool is_new = if_nametoindex(options.name.c_str()) == 0;
   KernelInterface made(options.name);
   for (std::uint16_t queue = 0; queue < options.queues; ++queue) {
     if (Status opened = made.open_queue(); !opened) return opened.error();
   }
-  Status ready = made.set_up(options);
-  if (ready && ioctl(made.queues_.front().get(), TUNSETPERSIST, 1UL) != 0)
-    ready = errno_error("kernel interface " + options.name + ": cannot be kept", errno);
-  if (ready) return made;
-  if (is_new) made.let_go();
-  return ready.error();
+  if (Status ready = made.set_up(options); !ready) return ready.error();
+  return made;
 }
 
 Status KernelInterface::open_queue() {
@@ -99,6 +94,11 @@ Status KernelInterface::set_up(const Options& options) {
   request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
   if (ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) return failed("flags");
   return {};
+}
+
+Status KernelInterface::keep() {
+  if (ioctl(queues_.front().get(), TUNSETPERSIST, 1UL) == 0) return {};
+  return errno_error("kernel interface " + name_ + ": cannot be kept", errno);
 }
 
 void KernelInterface::let_go() {

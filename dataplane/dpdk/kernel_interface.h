@@ -33,7 +33,9 @@ class KernelInterface {
   [[nodiscard]] int queue_fd(std::uint16_t queue) const { return queues_.at(queue).get(); }
   [[nodiscard]] const std::string& name() const { return name_; }
 
-  // The interface goes, with its addresses, when its descriptors are closed.
+  // From now on it outlives the process. Before that, one that was made here goes with its descriptors.
+  Status keep();
+  // It goes, with its addresses, when its descriptors are closed.
   void let_go();
 
  private:

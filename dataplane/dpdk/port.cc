@@ -17,6 +17,8 @@ namespace {
 // Deep enough to ride out a worker that sleeps for 100 us at 5 million packets a second, and small enough that a few
 // queues' rings stay in the second-level cache.
 constexpr std::uint16_t descriptors_wanted = 1024;
+// The AF_XDP driver fills the kernel's own ring too, whose size it does not let choose.
+constexpr std::uint32_t af_xdp_fill_buffers = 2048;
 // A spread over queues by addresses and ports; what the port does not support of it is left out.
 constexpr std::uint64_t rss_wanted = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP;
 
@@ -40,6 +42,11 @@ Error probe_error(const std::string& device, int number) {
     return port_error(ErrorCode::not_found, device,
                       "no DPDK driver has taken this PCI device (" + why + "); ports there are: " + known_ports() +
                           "; bind it to vfio-pci (dpdk-devbind.py --status shows what has it now)");
+  if (why.find("failed to parse device") != std::string::npos)
+    return port_error(
+        ErrorCode::not_found, device,
+        "there is no driver of this name; net_af_packet0, net_af_xdp0, net_tap0, net_pcap0 are devices of "
+        "some that there are");
   const std::string interface = device_argument(device, "iface");
   return port_error(ErrorCode::not_found, device,
                     "the device cannot be made (" + why + "); " +
@@ -60,9 +67,10 @@ Result<std::uint16_t> find_or_make(const std::string& device) {
 // How a virtual device is told to have more queues.
 std::string queues_remedy(const std::string& device) {
   if (device.starts_with("net_af_packet")) return "add qpairs=N to the device";
-  if (device.starts_with("net_af_xdp")) return "add queue_count=N, or make one port per queue with start_queue=N";
+  if (device.starts_with("net_af_xdp"))
+    return "add queue_count=N to the device (the interface needs as many combined channels: ethtool -L)";
   if (device.starts_with("net_virtio_user") || device.starts_with("net_vhost")) return "add queues=N to the device";
-  return "lower queues or workers";
+  return "lower queues";
 }
 
 }  // namespace
@@ -87,6 +95,11 @@ bool is_pci_device(const std::string& device) {
          device_name(device).find(':') != std::string::npos;
 }
 
+std::uint32_t buffers_held(const PortOptions& options) {
+  const std::uint32_t more = options.device.starts_with("net_af_xdp") ? af_xdp_fill_buffers : 0;
+  return options.rx_queues * (descriptors_wanted + more) + options.tx_queues * std::uint32_t{descriptors_wanted};
+}
+
 Result<Port> Port::open(const PortOptions& options, rte_mempool* pool) {
   const Result<std::uint16_t> id = find_or_make(options.device);
   if (!id) return id.error();
@@ -102,8 +115,7 @@ Port::Port(Port&& other) noexcept
       id_(other.id_),
       is_owner_(std::exchange(other.is_owner_, false)),
       is_promiscuous_(other.is_promiscuous_),
-      driver_(std::move(other.driver_)),
-      buffers_held_(other.buffers_held_) {}
+      driver_(std::move(other.driver_)) {}
 
 Port::~Port() {
   if (!is_owner_) return;
@@ -120,9 +132,9 @@ Status Port::configure() {
   if (options_.rx_queues > info.max_rx_queues || options_.tx_queues > info.max_tx_queues)
     return port_error(ErrorCode::invalid_argument, options_.device,
                       "too few queues: it has " + std::to_string(info.max_rx_queues) + " to receive and " +
-                          std::to_string(info.max_tx_queues) + " to send, needed are " +
-                          std::to_string(options_.rx_queues) + " and one per worker, " +
-                          std::to_string(options_.tx_queues) + "; " + queues_remedy(options_.device));
+                          std::to_string(info.max_tx_queues) + " to send; needed are " +
+                          std::to_string(options_.rx_queues) + " to receive and " + std::to_string(options_.tx_queues) +
+                          " to send, one per worker; " + queues_remedy(options_.device) + ", or lower workers");
   rte_eth_conf conf{};
   const std::uint64_t rss = rss_wanted & info.flow_type_rss_offloads;
   if (options_.rx_queues > 1 && rss != 0) {
@@ -144,12 +156,13 @@ Status Port::set_mtu() {
   const int failed = rte_eth_dev_set_mtu(id_, options_.mtu);
   // Ports that are only memory know no MTU and carry any frame.
   if (failed == 0 || failed == -ENOTSUP) return {};
+  // Drivers contradict themselves: the frame's length bounds the MTU too.
+  const std::uint32_t largest = std::min<std::uint32_t>(info.max_mtu, info.max_rx_pktlen - RTE_ETHER_HDR_LEN);
   return port_error(ErrorCode::unsupported, options_.device,
                     "does not take an MTU of " + std::to_string(options_.mtu) + " (" + eal_reason(-failed) +
-                        "); it can do " + std::to_string(info.min_mtu) + " to " + std::to_string(info.max_mtu) +
-                        (options_.device.starts_with("net_af_packet")
-                             ? ", and its frames must have room for it: add framesz=16384,blocksz=65536 to the device"
-                             : "; change mtu of this port"));
+                        "); it can do " + std::to_string(info.min_mtu) + " to " + std::to_string(largest) +
+                        "; change mtu of this port" +
+                        (options_.device.starts_with("net_af_packet") ? ", or use net_af_xdp" : ""));
 }
 
 Status Port::set_up_queues(rte_mempool* pool) {
@@ -171,7 +184,6 @@ Status Port::set_up_queues(rte_mempool* pool) {
     if (const int failed = rte_eth_tx_queue_setup(id_, queue, tx, socket, nullptr); failed != 0)
       return failed_with(-failed, "send");
   }
-  buffers_held_ = std::uint32_t{rx} * options_.rx_queues + std::uint32_t{tx} * options_.tx_queues;
   return {};
 }
 

@@ -27,6 +27,8 @@ struct PortOptions {
 // The value of one argument of a virtual device; empty if there is none.
 [[nodiscard]] std::string device_argument(const std::string& device, const std::string& key);
 [[nodiscard]] bool is_pci_device(const std::string& device);
+// Packet buffers that the queues of such a port may hold at one time.
+[[nodiscard]] std::uint32_t buffers_held(const PortOptions& options);
 
 class Port {
  public:
@@ -50,8 +52,6 @@ class Port {
   [[nodiscard]] MacAddress mac() const;
   // "net_af_packet", "net_mlx5"
   [[nodiscard]] const std::string& driver() const { return driver_; }
-  // Of the port's own device: what its receive queues hold at most.
-  [[nodiscard]] std::uint32_t buffers_held() const { return buffers_held_; }
 
  private:
   Port(PortOptions options, std::uint16_t id) : options_(std::move(options)), id_(id) {}
@@ -64,7 +64,6 @@ class Port {
   bool is_owner_ = true;
   bool is_promiscuous_ = false;
   std::string driver_;
-  std::uint32_t buffers_held_ = 0;
 };
 
 }  // namespace sluice

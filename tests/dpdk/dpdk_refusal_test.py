@@ -31,7 +31,7 @@ def test_interface_that_is_not_there(bed):
 
 def test_driver_that_does_not_exist(bed):
     bed.ports = ['{ device = "net_nonsense0" }']
-    assert "port net_nonsense0: the device cannot be made" in bed.refusal()
+    assert "port net_nonsense0: there is no driver of this name" in bed.refusal()
 
 
 def test_pci_device_that_is_not_there(bed):

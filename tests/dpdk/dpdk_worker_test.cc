@@ -376,7 +376,7 @@ std::string refusal(const PortOptions& options) {
 TEST(PortRefusals, SayWhatAndWhatNext) {
   PortOptions options;
   options.device = "net_nonsense7";
-  EXPECT_NE(refusal(options).find("port net_nonsense7: the device cannot be made"), std::string::npos);
+  EXPECT_NE(refusal(options).find("port net_nonsense7: there is no driver of this name"), std::string::npos);
   options.device = "0000:00:1f.7";
   EXPECT_NE(refusal(options).find("no DPDK driver has taken this PCI device"), std::string::npos);
   EXPECT_NE(refusal(options).find("dpdk-devbind.py --status"), std::string::npos);
