@@ -5,9 +5,12 @@ import subprocess
 import sys
 import time
 
+import pytest
 from bed import VIP, assert_accounted, assert_nothing_lost, run
 from dpdk_bed import DpdkBed
 
+FREE_HUGE_PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
+HUGE_PAGES_NEEDED = 64  # 52 for packets, the rest for the image
 BIG_POOL = """
 [[pool]]
 name = "big"
@@ -173,3 +176,24 @@ def test_two_workers_on_two_queues():
         stats = bed.ask("stats")
         assert_accounted(stats)
         assert stats["tx_packets"] == counts["sent"]
+
+
+def test_huge_pages_if_there_are_any(bed):
+    """Reserving them is not a test's business."""
+    with open(FREE_HUGE_PAGES, encoding="utf-8") as file:
+        if int(file.read()) < HUGE_PAGES_NEEDED:
+            pytest.skip(f"fewer than {HUGE_PAGES_NEEDED} free huge pages")
+    bed.dpdk_more = 'memory = "huge"'
+    bed.write_config()
+    plane = bed.start()
+    assert "huge-page memory" in bed.log()
+    with bed.traffic(pps=2000) as counts:
+        time.sleep(0.2)
+    assert_nothing_lost(counts, 10)
+    bed.config.more = BIG_POOL
+    bed.reload()
+    with bed.traffic(pps=2000) as counts:
+        time.sleep(0.2)
+    assert_nothing_lost(counts, 10)
+    assert bed.stop(plane) == 0
+    bed.assert_nothing_left()
