@@ -229,7 +229,10 @@ void DpdkForwarding::log_ports() const {
 // What the kernel knows the port's network by.
 std::string DpdkForwarding::interface_of(std::size_t port) const {
   if (kernel_interfaces_[port]) return kernel_interfaces_[port]->name();
-  return device_argument(ports_[port].device(), "iface");
+  // Other drivers' iface is the far end of their cable, or no interface at all.
+  const std::string& device = ports_[port].device();
+  if (!device.starts_with("net_af_packet") && !device.starts_with("net_af_xdp")) return {};
+  return device_argument(device, "iface");
 }
 
 Result<NextHop> DpdkForwarding::next_hop_of(const ResolvedHop& hop) const {

@@ -157,7 +157,8 @@ Status Port::set_mtu() {
   // Ports that are only memory know no MTU and carry any frame.
   if (failed == 0 || failed == -ENOTSUP) return {};
   // Drivers contradict themselves: the frame's length bounds the MTU too.
-  const std::uint32_t largest = std::min<std::uint32_t>(info.max_mtu, info.max_rx_pktlen - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN);
+  const std::uint32_t largest =
+      std::min<std::uint32_t>(info.max_mtu, info.max_rx_pktlen - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN);
   return port_error(ErrorCode::unsupported, options_.device,
                     "does not take an MTU of " + std::to_string(options_.mtu) + " (" + eal_reason(-failed) +
                         "); it can do " + std::to_string(info.min_mtu) + " to " + std::to_string(largest) +

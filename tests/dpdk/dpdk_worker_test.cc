@@ -87,6 +87,13 @@ struct Image {
   ImageWriter writer;
 };
 
+// Takes its time, so that whoever does not wait for it is caught.
+void process_slowly(sluice_tables* tables, std::uint32_t worker, std::uint32_t now, sluice_frame* frames,
+                    sluice_verdict* verdicts, std::uint32_t count) {
+  std::this_thread::sleep_for(std::chrono::microseconds(50));
+  burst_function()(tables, worker, now, frames, verdicts, count);
+}
+
 class WorkerTest : public ::testing::Test {
  protected:
   static constexpr unsigned out_frames = 63;
@@ -121,13 +128,13 @@ class WorkerTest : public ::testing::Test {
     EXPECT_EQ(rte_mempool_in_use_count(pool()), 0u);
   }
 
-  void make_worker(int kernel_fd, IdleMode idle = IdleMode::adaptive) {
+  void make_worker(int kernel_fd, IdleMode idle = IdleMode::adaptive, BurstFunction process = burst_function()) {
     WorkerOptions options;
     options.ports.push_back({port_->id(), 0, {0}, kernel_fd});
     options.pool = pool();
     options.tables = &tables_;
     options.epochs = &epochs_;
-    options.process = burst_function();
+    options.process = process;
     options.idle = idle;
     options.tsc_hz = rte_get_tsc_hz();
     worker_ = std::make_unique<Worker>(options);
@@ -266,7 +273,7 @@ TEST_F(WorkerTest, AnImageIsReplacedWhilePacketsFlow) {
   constexpr int batch = 20;
   const auto model = testing::model_of({testing::backend("10.3.1.2")});
   for (const IdleMode idle : {IdleMode::spin, IdleMode::adaptive}) {
-    make_worker(worker_kernel_.get(), idle);
+    make_worker(worker_kernel_.get(), idle, process_slowly);
     auto live = std::make_unique<Image>(model);
     tables_.store(&live->memory.tables());
     std::atomic<bool> stop = false;
@@ -284,6 +291,7 @@ TEST_F(WorkerTest, AnImageIsReplacedWhilePacketsFlow) {
     }
     stop = true;
     thread.join();
+    epochs_.wait();  // for nobody: an ended worker is not inside
     frames += sent().size();
     const WorkerCounts counts = worker_->counts();
     EXPECT_EQ(frames + counts.tx_unsent, std::size_t{replacements * batch});
