@@ -53,6 +53,8 @@ class Forwarding {
   [[nodiscard]] virtual const ImageWriter& writer() const = 0;
   [[nodiscard]] virtual std::uint64_t memory_bytes() const = 0;
   [[nodiscard]] virtual std::vector<InterfaceStatus> interfaces() const = 0;
+  // What only this plane counts, for the status answer.
+  [[nodiscard]] virtual std::vector<PlaneCount> counts() const { return {}; }
   // The packet path's clock: what the flow table remembers has an age.
   [[nodiscard]] virtual Result<std::uint32_t> now_tick() const = 0;
 };
@@ -66,6 +68,8 @@ struct PlaneKind {
   std::string_view restart_note;  // what a restart costs: "no packet is lost"
   std::string_view end_note;      // what stays when the process has ended
   std::string_view detach_note;   // what --detach does with that: "takes them off"
+  // How long a start may wait for the ways to backends to be known. Packets of a plane that has ended wait too.
+  std::chrono::milliseconds settle_at_start;
   // What this plane needs of a valid configuration, without touching the host.
   Status (*check)(const Config& config);
   // Takes what only one process may have. Packets notice nothing before start().

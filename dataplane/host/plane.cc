@@ -18,8 +18,7 @@ namespace json = boost::json;
 using std::chrono::milliseconds;
 
 // How long packets to a new backend may be kept waiting for its link-layer address to be known: ARP and ND take
-// milliseconds, unless nobody answers.
-constexpr milliseconds settle_at_start{1000};
+// milliseconds, unless nobody answers. (At a start: PlaneKind.)
 constexpr milliseconds settle_at_reload{300};
 constexpr milliseconds housekeeping_interval{1000};
 
@@ -90,7 +89,7 @@ Result<std::unique_ptr<Plane>> Plane::start(EventLoop& loop, const PlaneKind& ki
   plane->model_ = std::move(*model);
   // The socket first: it can be refused, and then the packets' road must not have changed.
   if (Status open = plane->server_.listen(plane->config_.plane.control_socket); !open) return open.error();
-  plane->watch_hops({}, plane->model_, settle_at_start);
+  plane->watch_hops({}, plane->model_, kind.settle_at_start);
   const Result<PublishReport> started = plane->forwarding_->start(plane->model_, plane->next_hops(), plane->config_);
   if (!started) return started.error();
   plane->write_hops(nullptr);
@@ -194,6 +193,7 @@ PlaneStatus Plane::status() const {
       static_cast<std::uint64_t>(std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count());
   status.memory_bytes = forwarding_->memory_bytes();
   status.interfaces = forwarding_->interfaces();
+  status.counts = forwarding_->counts();
   for (std::size_t pool = 0; pool < model_.pools.size(); ++pool) {
     const ForwardingPool& forwarding = model_.pools[pool];
     for (std::size_t member = 0; member < forwarding.members.size(); ++member) {

@@ -224,6 +224,8 @@ json::object status_answer(const RunningPlane& running, const PlaneStatus& statu
   json::array interfaces;
   for (const InterfaceStatus& one : status.interfaces)
     interfaces.push_back({{"name", one.name}, {"mode", one.mode}, {"note", one.note}});
+  json::object counts;
+  for (const PlaneCount& one : status.counts) counts[one.name] = one.value;
   json::array unresolved;
   json::object reasons;
   for (const UnresolvedBackend& one : status.unresolved) {
@@ -240,6 +242,7 @@ json::object status_answer(const RunningPlane& running, const PlaneStatus& statu
           {"pools", running.config.pools.size()},
           {"backends", members_count(running.config)},
           {"interfaces", std::move(interfaces)},
+          {"counts", std::move(counts)},
           {"unresolved", std::move(unresolved)},
           {"unresolved_reasons", std::move(reasons)},
           {"memory_bytes", status.memory_bytes}};

@@ -29,6 +29,12 @@ struct InterfaceStatus {
   std::string note;
 };
 
+// Something that this plane counts and others do not.
+struct PlaneCount {
+  std::string name;
+  std::uint64_t value = 0;
+};
+
 struct UnresolvedBackend {
   std::string name;  // pool/backend
   std::string reason;
@@ -41,6 +47,7 @@ struct PlaneStatus {
   std::uint64_t now_realtime_ns = 0;
   std::uint64_t memory_bytes = 0;
   std::vector<InterfaceStatus> interfaces;
+  std::vector<PlaneCount> counts;
   std::vector<UnresolvedBackend> unresolved;
 };
 

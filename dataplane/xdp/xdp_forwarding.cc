@@ -22,13 +22,6 @@ std::uint64_t now_realtime_ns() {
           .count());
 }
 
-// Numbering goes on where the smaller image was: an empty generation that nobody has ever seen.
-void continue_numbering(const sluice_tables& tables, Generation generation) {
-  tables.control->active.image_version = SLUICE_IMAGE_VERSION;
-  tables.control->generations[generation.value() & 1].generation = generation.value();
-  tables.control->active.generation = generation.value();
-}
-
 Status check_config(const Config& config) {
   if (!config.plane.interfaces.empty()) return {};
   return make_error(ErrorCode::invalid_argument,
@@ -46,6 +39,7 @@ const PlaneKind xdp_plane = {
     .restart_note = "no packet is lost",
     .end_note = "the XDP programs stay attached and forward on",
     .detach_note = "takes them off",
+    .settle_at_start = std::chrono::milliseconds(1000),
     .check = check_config,
     .open = XdpForwarding::open,
     .detach_left = XdpForwarding::detach_left,

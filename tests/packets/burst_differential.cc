@@ -19,23 +19,22 @@ namespace sluice {
 namespace {
 
 constexpr std::uint32_t frames_per_round = 20000;
-constexpr std::size_t headroom_bytes = 128;  // RTE_PKTMBUF_HEADROOM
-constexpr std::size_t room_bytes = headroom_bytes + FrameSource::frame_bytes_max;
+constexpr std::uint32_t headroom_bytes = 128;  // RTE_PKTMBUF_HEADROOM
 constexpr int differences_shown = 5;
 
-struct Slot {
-  std::vector<std::uint8_t> room = std::vector<std::uint8_t>(room_bytes);
-  sluice_frame frame{};
-
-  // Exactly as long as the frame: what lies behind it belongs to nobody (AddressSanitizer sees a read beyond).
+// A frame in a room of its own, exactly as long as it is: AddressSanitizer sees a read beyond.
+class Room {
+ public:
   void put(std::span<const std::uint8_t> bytes) {
-    room = std::vector<std::uint8_t>(headroom_bytes + bytes.size());
-    std::copy(bytes.begin(), bytes.end(), room.begin() + headroom_bytes);
-    frame = {room.data() + headroom_bytes, room.data() + room.size(), room.data()};
+    bytes_ = std::vector<std::uint8_t>(headroom_bytes + bytes.size());
+    std::copy(bytes.begin(), bytes.end(), bytes_.begin() + headroom_bytes);
   }
-  [[nodiscard]] std::span<const std::uint8_t> bytes() const {
-    return {frame.data, static_cast<std::size_t>(frame.end - frame.data)};
+  [[nodiscard]] sluice_frame frame() {
+    return {bytes_.data() + headroom_bytes, bytes_.data() + bytes_.size(), bytes_.data()};
   }
+
+ private:
+  std::vector<std::uint8_t> bytes_;
 };
 
 // One image and its writer.
@@ -67,8 +66,8 @@ class Comparison {
   int run(std::uint64_t seed, std::uint64_t frames) {
     for (std::uint64_t round = 0; compared_ < frames && differences_ == 0; ++round)
       this->round(seed + round, round % story_groups().size());
-    std::cout << compared_ << " frames in bursts of up to " << burst_frames_max << " on " << burst_level() << ": "
-              << differences_ << " differences, " << whole_bursts_ << " full bursts\n";
+    std::cout << compared_ << " frames in bursts of up to " << burst_frames_max << ": " << differences_
+              << " differences, " << whole_bursts_ << " full bursts\n";
     return differences_ == 0 && compared_ >= frames && whole_bursts_ > 0 ? 0 : 1;
   }
 
@@ -94,10 +93,12 @@ class Comparison {
           plain.publish(variants[*event.variant]);
         }
         // A flow's next packet is often in the same burst.
-        const bool again = i > 0 && random.percent(25);
-        const std::uint32_t which = again ? random.below(i) : i;
-        if (!again) originals_[i].assign_from(source.next());
-        if (again) originals_[i] = originals_[which];
+        if (i > 0 && random.percent(25)) {
+          originals_[i] = originals_[random.below(i)];
+        } else {
+          const auto frame = source.next();
+          originals_[i].assign(frame.begin(), frame.end());
+        }
       }
       compare(staged.tables(), plain.tables(), tick, count, where);
       done += count;
@@ -106,25 +107,27 @@ class Comparison {
 
   void compare(sluice_tables staged, sluice_tables plain, std::uint32_t tick, std::uint32_t count,
                const std::string& where) {
-    std::array<sluice_frame, burst_frames_max> frames{};
-    std::array<sluice_verdict, burst_frames_max> verdicts{};
+    PacketBurst frames;
+    frames.count = count;
+    frames.headroom_bytes = headroom_bytes;
     for (std::uint32_t i = 0; i < count; ++i) {
-      staged_[i].put(originals_[i].bytes);
-      plain_[i].put(originals_[i].bytes);
-      frames[i] = staged_[i].frame;
+      staged_[i].put(originals_[i]);
+      plain_[i].put(originals_[i]);
+      frames.data[i] = staged_[i].frame().data;
+      frames.bytes[i] = originals_[i].size();
     }
-    burst_(&staged, 0, tick, frames.data(), verdicts.data(), count);
+    burst_(&staged, 0, tick, &frames);
     for (std::uint32_t i = 0; i < count; ++i) {
-      staged_[i].frame = frames[i];
-      const sluice_verdict wanted = sluice_process(&plain_[i].frame, &plain, 0, tick);
-      const auto got = staged_[i].bytes();
-      const auto right = plain_[i].bytes();
+      sluice_frame frame = plain_[i].frame();
+      const sluice_verdict verdict = frames.verdicts[i];
+      const sluice_verdict wanted = sluice_process(&frame, &plain, 0, tick);
+      const std::span<const std::uint8_t> got(frames.data[i], frames.bytes[i]);
+      const std::span<const std::uint8_t> right(frame.data, static_cast<std::size_t>(frame.end - frame.data));
       const bool same_bytes = std::equal(got.begin(), got.end(), right.begin(), right.end());
-      if (verdicts[i].reason == wanted.reason && verdicts[i].interface == wanted.interface && same_bytes) continue;
+      if (verdict.reason == wanted.reason && verdict.interface == wanted.interface && same_bytes) continue;
       difference(where + ", frame " + std::to_string(i) + " of " + std::to_string(count) + ": " +
-                 to_hex(originals_[i].bytes) + "\n  burst " + std::string(reason_texts()[verdicts[i].reason].name) +
-                 ' ' + to_hex(got) + "\n  plain " + std::string(reason_texts()[wanted.reason].name) + ' ' +
-                 to_hex(right));
+                 to_hex(originals_[i]) + "\n  burst " + std::string(reason_texts()[verdict.reason].name) + ' ' +
+                 to_hex(got) + "\n  plain " + std::string(reason_texts()[wanted.reason].name) + ' ' + to_hex(right));
     }
     compared_ += count;
     whole_bursts_ += count == burst_frames_max;
@@ -136,17 +139,12 @@ class Comparison {
     if (++differences_ <= differences_shown) std::cout << what << '\n';
   }
 
-  struct Original {
-    std::vector<std::uint8_t> bytes;
-    void assign_from(std::span<const std::uint8_t> from) { bytes.assign(from.begin(), from.end()); }
-  };
-
   BurstFunction burst_;
   StorySites sites_;
   ImageSizes sizes_;
-  std::array<Original, burst_frames_max> originals_;
-  std::array<Slot, burst_frames_max> staged_;
-  std::array<Slot, burst_frames_max> plain_;
+  std::array<std::vector<std::uint8_t>, burst_frames_max> originals_;
+  std::array<Room, burst_frames_max> staged_;
+  std::array<Room, burst_frames_max> plain_;
   std::uint64_t compared_ = 0;
   std::uint64_t whole_bursts_ = 0;
   int differences_ = 0;
@@ -163,8 +161,11 @@ int main(int count, char** arguments) try {
   const std::uint64_t seed = sluice::chosen_seed();
   std::cout << "seed " << seed << '\n' << std::flush;
   int result = 0;
-  for (const auto form : {sluice::BurstForm::prefetched, sluice::BurstForm::unprefetched})
-    result |= sluice::Comparison(sluice::burst_function(form), arguments[1]).run(seed, std::stoull(arguments[2]) / 2);
+  for (const auto level : {sluice::BurstLevel::v2, sluice::BurstLevel::v3, sluice::BurstLevel::v4}) {
+    std::cout << sluice::burst_level_text(level) << ": ";
+    sluice::Comparison comparison(sluice::burst_function(sluice::BurstForm::staged, level), arguments[1]);
+    result |= comparison.run(seed, std::stoull(arguments[2]) / 3);
+  }
   return result;
 } catch (const std::exception& error) {
   std::cerr << "burst_differential: " << error.what() << '\n';

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random frames through the XDP program and through the same headers in user space: same verdict, same bytes, same
+// Random frames through a plane and one by one through the same headers in user space: same verdict, same bytes, same
 // counters, same flow tables. Or, for model_differential.py, through user space alone with a trace of it.
 //
-//   packet_differential compare xdp|xdp-lookup OBJECT CONFIGS FRAMES
+//   packet_differential compare PLANE OBJECT CONFIGS FRAMES           PLANE, OBJECT: plane_by_name.h
 //   packet_differential trace CONFIGS GROUP FRAMES    lines: `tick N`, `publish NAME`, `frame HEX REASON INTERFACE HEX`
 //
 // CONFIGS is the directory of configurations. SLUICE_SEED repeats a run.
@@ -18,8 +18,8 @@
 #include "differential_story.h"
 #include "hex_text.h"
 #include "packet_plane.h"
+#include "plane_by_name.h"
 #include "replay_plane.h"
-#include "xdp_plane.h"
 
 namespace sluice {
 namespace {
@@ -41,19 +41,21 @@ std::string verdict_text(const PacketVerdict& verdict) {
   return text + " " + (verdict.sent ? to_hex(verdict.output) : "-");
 }
 
-bool same_verdict(const PacketVerdict& xdp, const PacketVerdict& replay) {
-  if (xdp.reason != replay.reason || xdp.sent != replay.sent) return false;
-  if ((xdp.interface != 0) != (replay.interface != 0)) return false;
-  return std::equal(xdp.output.begin(), xdp.output.end(), replay.output.begin(), replay.output.end());
+bool same_verdict(const PacketVerdict& plane, const PacketVerdict& replay) {
+  if (plane.reason != replay.reason || plane.sent != replay.sent) return false;
+  if (plane.interface != replay.interface && (plane.interface != some_interface || replay.interface == 0)) return false;
+  return std::equal(plane.output.begin(), plane.output.end(), replay.output.begin(), replay.output.end());
 }
 
 class Comparison {
  public:
-  Comparison(TableForm form, const std::string& object, const std::string& directory)
-      : sites_(read_story_sites(directory)),
-        sizes_(sizes_for_all(sites_.all, XdpPlane::workers())),
-        xdp_(object, form, sizes_),
-        replay_(sizes_, XdpPlane::workers(), XdpPlane::used_worker) {}
+  Comparison(const std::string& name, const std::string& object, const std::string& directory)
+      : name_(name),
+        sites_(read_story_sites(directory)),
+        workers_(plane_workers(name)),
+        sizes_(sizes_for_all(sites_.all, workers_.count)),
+        plane_(make_plane(name, object, sizes_)),
+        replay_(sizes_, workers_.count, workers_.used) {}
 
   int run(std::uint64_t seed, std::uint64_t frames) {
     std::cout << "seed " << seed << '\n' << std::flush;
@@ -61,19 +63,27 @@ class Comparison {
     for (std::uint64_t round = 0; compared_ < frames && differences_ == 0; ++round)
       this->round(seed + round, round % story_groups().size(), frames);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    std::cout << compared_ << " frames on XDP and replay in " << took.count() << " s, " << differences_
+    std::cout << compared_ << " frames on " << name_ << " and replay in " << took.count() << " s, " << differences_
               << " differences\n";
     return report_reasons() && compared_ >= frames && differences_ == 0 ? 0 : 1;
   }
 
  private:
+  // Where a frame is in the story.
+  struct Place {
+    std::string group;
+    std::uint64_t seed;
+    std::uint32_t frame;
+  };
+
   void both(const std::function<void(PacketPlane&)>& act) {
-    act(xdp_);
+    act(*plane_);
     act(replay_);
   }
 
   void round(std::uint64_t seed, std::size_t group, std::uint64_t frames) {
     const std::vector<PacketSite>& variants = sites_.of_group[group];
+    const std::string& name = story_groups()[group].name;
     both([&](PacketPlane& plane) {
       plane.reset();
       plane.set_tick(10);
@@ -81,30 +91,45 @@ class Comparison {
     });
     Story story(~seed, variants.size());
     FrameSource source(seed, variants.front().model);
-    for (std::uint32_t i = 0; i < frames_per_round && compared_ < frames; ++i) {
+    Random lengths(seed);
+    std::vector<Frame> burst;
+    std::size_t wanted = 1;
+    for (std::uint32_t i = 0; i < frames_per_round && compared_ + burst.size() < frames; ++i) {
       const Story::Event event = story.before_frame();
+      if (event.tick || event.variant) compare(burst, {name, seed, i});
       if (event.tick) both([&](PacketPlane& plane) { plane.set_tick(*event.tick); });
       if (event.variant) both([&](PacketPlane& plane) { must(plane.publish(variants[*event.variant])); });
-      compare(source.next(), story_groups()[group].name, seed, i);
+      const auto frame = source.next();
+      // Neither is shorter known to XDP's test run nor do its counters then move.
+      if (frame.size() >= plane_->frame_bytes_min()) burst.emplace_back(frame.begin(), frame.end());
+      if (burst.size() >= wanted) {
+        compare(burst, {name, seed, i});
+        wanted = 1 + lengths.below(static_cast<std::uint32_t>(plane_->burst_frames()));
+      }
       if (differences_ >= differences_shown) return;
     }
-    compare_state(story_groups()[group].name, seed);
+    compare(burst, {name, seed, frames_per_round});
+    compare_state(name, seed);
     // Backends that left took their counters with them.
-    if (story_groups()[group].name != "tracked") check_accounts(story_groups()[group].name, seed);
+    if (name != "tracked") check_accounts(name, seed);
     for (std::size_t reason = 0; reason < reasons_.size(); ++reason)
       reasons_[reason] += read_totals(replay_.tables()).reasons[reason];
   }
 
-  void compare(std::span<const std::uint8_t> frame, const std::string& group, std::uint64_t seed, std::uint32_t i) {
-    // Neither is shorter known to XDP's test run nor do its counters then move.
-    if (frame.size() < xdp_.frame_bytes_min()) return;
-    ++compared_;
-    const PacketVerdict xdp = xdp_.run(frame);
-    const PacketVerdict replay = replay_.run(frame);
-    if (same_verdict(xdp, replay)) return;
-    ++differences_;
-    std::cout << "round seed " << seed << ", " << group << ", frame " << i << ": " << to_hex(frame) << "\n  xdp    "
-              << verdict_text(xdp) << "\n  replay " << verdict_text(replay) << '\n';
+  // At once on the plane, one after the other on replay. The burst is empty afterwards.
+  void compare(std::vector<Frame>& burst, const Place& place) {
+    if (burst.empty()) return;
+    const std::vector<PacketVerdict> verdicts = plane_->run_burst(burst);
+    for (std::size_t i = 0; i < burst.size(); ++i) {
+      ++compared_;
+      const PacketVerdict replay = replay_.run(burst[i]);
+      if (same_verdict(verdicts.at(i), replay)) continue;
+      ++differences_;
+      std::cout << "round seed " << place.seed << ", " << place.group << ", frame " << i + 1 << " of " << burst.size()
+                << " up to " << place.frame << ": " << to_hex(burst[i]) << "\n  " << name_ << ' '
+                << verdict_text(verdicts[i]) << "\n  replay " << verdict_text(replay) << '\n';
+    }
+    burst.clear();
   }
 
   void difference(const std::string& what) {
@@ -114,24 +139,25 @@ class Comparison {
 
   void compare_state(const std::string& group, std::uint64_t seed) {
     const std::string where = group + ", round seed " + std::to_string(seed);
-    const auto xdp = xdp_.counters();
+    const auto plane = plane_->counters();
     const auto replay = replay_.counters();
-    if (xdp.size() != replay.size()) return difference(where + ": counters of different sizes");
-    for (std::size_t line = 0; line < xdp.size(); ++line) {
+    if (plane.size() != replay.size()) return difference(where + ": counters of different sizes");
+    for (std::size_t line = 0; line < plane.size(); ++line) {
       for (std::size_t word = 0; word < 8; ++word) {
         // The ticks of the two rate limits: the XDP program's clock stands still.
-        if (line == 0 && (word == 2 || word == 3)) continue;
-        if (xdp[line].words[word] != replay[line].words[word])
+        if (line == 0 && (word == 2 || word == 3) && name_.starts_with("xdp")) continue;
+        if (plane[line].words[word] != replay[line].words[word])
           difference(where + ": counter line " + std::to_string(line) + " word " + std::to_string(word) + " is " +
-                     std::to_string(xdp[line].words[word]) + " on XDP, " + std::to_string(replay[line].words[word]) +
-                     " on replay");
+                     std::to_string(plane[line].words[word]) + " on " + name_ + ", " +
+                     std::to_string(replay[line].words[word]) + " on replay");
       }
     }
-    if (xdp_.flows() != replay_.flows()) difference(where + ": different flow tables");
+    if (plane_->flows() != replay_.flows()) difference(where + ": different flow tables");
   }
 
   void check_accounts(const std::string& group, std::uint64_t seed) {
-    for (const PacketPlane* plane : {static_cast<const PacketPlane*>(&xdp_), static_cast<const PacketPlane*>(&replay_)})
+    for (const PacketPlane* plane :
+         {static_cast<const PacketPlane*>(plane_.get()), static_cast<const PacketPlane*>(&replay_)})
       if (const std::string text = accounts_text(*plane); text != "exact")
         difference(group + ", round seed " + std::to_string(seed) + ": " + text);
   }
@@ -148,9 +174,11 @@ class Comparison {
     return met >= reasons_share_min * reasons_met_max;
   }
 
+  std::string name_;
   StorySites sites_;
+  PlaneWorkers workers_;
   ImageSizes sizes_;
-  XdpPlane xdp_;
+  std::unique_ptr<PacketPlane> plane_;
   ReplayPlane replay_;
   std::uint64_t compared_ = 0;
   int differences_ = 0;
@@ -192,13 +220,12 @@ int trace(const std::string& directory, const std::string& wanted, std::uint64_t
 int main(int count, char** arguments) try {
   const std::vector<std::string> given(arguments + 1, arguments + count);
   std::ios::sync_with_stdio(false);
-  if (given.size() == 5 && given[0] == "compare") {
-    const auto form = given[1] == "xdp-lookup" ? sluice::TableForm::by_lookup : sluice::TableForm::whole;
-    return sluice::Comparison(form, given[2], given[3]).run(sluice::chosen_seed(), std::stoull(given[4]));
-  }
+  if (given.size() == 5 && given[0] == "compare")
+    return sluice::Comparison(given[1], given[2], given[3]).run(sluice::chosen_seed(), std::stoull(given[4]));
   if (given.size() == 4 && given[0] == "trace")
     return sluice::trace(given[1], given[2], std::stoull(given[3]), sluice::chosen_seed());
-  std::cerr << "usage: packet_differential compare xdp|xdp-lookup OBJECT CONFIGS FRAMES | trace CONFIGS GROUP FRAMES\n";
+  std::cerr << "usage: packet_differential compare " << sluice::plane_names()
+            << " OBJECT CONFIGS FRAMES | trace CONFIGS GROUP FRAMES\n";
   return 2;
 } catch (const std::exception& error) {
   std::cerr << "packet_differential: " << error.what() << '\n';

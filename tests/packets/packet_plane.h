@@ -26,6 +26,8 @@ struct PacketVerdict {
 // Lines that hold each of the sites in turn.
 [[nodiscard]] ImageSizes sizes_for_all(const std::vector<PacketSite>& sites, std::uint32_t workers);
 
+using Frame = std::vector<std::uint8_t>;
+
 class PacketPlane {
  public:
   PacketPlane() = default;
@@ -38,6 +40,9 @@ class PacketPlane {
   Status publish(const PacketSite& site);
   virtual void set_tick(std::uint32_t tick) = 0;
   virtual PacketVerdict run(std::span<const std::uint8_t> frame) = 0;
+  // Several at a time, at most burst_frames(), by planes that can. Outputs are valid until the next frame or burst.
+  virtual std::vector<PacketVerdict> run_burst(std::span<const Frame> frames) { return {run(frames.front())}; }
+  [[nodiscard]] virtual std::size_t burst_frames() const { return 1; }
   [[nodiscard]] virtual std::size_t frame_bytes_min() const = 0;
 
   [[nodiscard]] const sluice_tables& tables() const { return tables_; }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Puts frames through one plane, for fixture_test.py and anybody with a frame and a question.
 //
-//   packet_runner replay|xdp|xdp-lookup OBJECT CONFIG...
+//   packet_runner PLANE OBJECT CONFIG...
 //
-// OBJECT is balancer.bpf.o, or balancer_lookup.bpf.o for xdp-lookup; replay does not look at it. Every CONFIG that a
-// command may name.
+// PLANE and OBJECT as in plane_by_name.h. Every CONFIG that a command may name.
 //
 // Commands on standard input, one per line:
 //   reset            forget everything
@@ -24,8 +23,7 @@
 #include "accounts.h"
 #include "hex_text.h"
 #include "packet_plane.h"
-#include "replay_plane.h"
-#include "xdp_plane.h"
+#include "plane_by_name.h"
 
 namespace sluice {
 namespace {
@@ -40,13 +38,7 @@ class Runner {
       all.push_back(*site);
       sites_.emplace(path, std::move(*site));
     }
-    if (plane == "xdp" || plane == "xdp-lookup")
-      plane_ = std::make_unique<XdpPlane>(object, plane == "xdp" ? TableForm::whole : TableForm::by_lookup,
-                                          sizes_for_all(all, XdpPlane::workers()));
-    else if (plane == "replay")
-      plane_ = std::make_unique<ReplayPlane>(sizes_for_all(all, 1), 1, 0);
-    else
-      throw std::runtime_error("no such plane: " + plane);
+    plane_ = make_plane(plane, object, sizes_for_all(all, plane_workers(plane).count));
   }
 
   void command(const std::string& line) {
@@ -94,7 +86,7 @@ class Runner {
 
 int main(int count, char** arguments) try {
   if (count < 4) {
-    std::cerr << "usage: packet_runner replay|xdp|xdp-lookup OBJECT CONFIG...\n";
+    std::cerr << "usage: packet_runner " << sluice::plane_names() << " OBJECT CONFIG...\n";
     return 2;
   }
   std::ios::sync_with_stdio(false);

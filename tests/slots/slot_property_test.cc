@@ -179,7 +179,7 @@ TEST(SlotHistories, SmallTables) {
 
 TEST(SlotHistories, RealSizes) {
   RandomPool random(test::seed_from_environment());
-  for (const std::size_t members_count : {1, 10, 300, 4000})
+  for (const std::size_t members_count : {1U, 10U, 300U, 4000U})
     ASSERT_NO_FATAL_FAILURE(run_history(random, 16381, members_count, 6)) << members_count << " members";
   ASSERT_NO_FATAL_FAILURE(run_history(random, 65537, 1000, 3));
   ASSERT_NO_FATAL_FAILURE(run_history(random, 655373, 100, 2));

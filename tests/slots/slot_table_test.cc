@@ -73,11 +73,11 @@ TEST(SlotTable, SeveralLeaveAndReturnInReverse) {
   SlotTable table = filled(members, 65537, 4);
   const std::vector<std::uint16_t> before = copy(table.owners());
   std::vector<SlotMember> now = members;
-  for (const std::size_t gone : {2, 5, 8}) {
+  for (const std::size_t gone : {2U, 5U, 8U}) {
     now[gone].weight = 0;
     ASSERT_TRUE(table.step(now).has_value());
   }
-  for (const std::size_t back : {8, 5, 2}) {
+  for (const std::size_t back : {8U, 5U, 2U}) {
     now[back].weight = 100;
     const StepReport report = table.step(now).value();
     EXPECT_EQ(report.returned, report.moved);

@@ -20,6 +20,7 @@ LAYERS = {
     "dataplane/core/packet": {ABI},
     "dataplane/host": CORE | {ABI},
     "dataplane/xdp": CORE | {ABI, "dataplane/host"},
+    "dataplane/dpdk": CORE | {ABI, "dataplane/host"},
     "dataplane/backend": CORE | {ABI, "dataplane/host"},
     "dataplane/replay": CORE | {ABI},
     "bpf": {ABI},

@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
   using namespace sluice::bench;
   constexpr std::array commands = {
       add_churn_command,
+      add_report_command,
       add_table_command,
 #ifdef SLUICE_WITH_XDP
       add_veth_command,

@@ -8,6 +8,9 @@
 
 namespace sluice {
 
+// The arrays one after the other in `memory`, which is zeroed, aligned to lines and sizes.bytes() long.
+[[nodiscard]] sluice_tables tables_in(void* memory, const ImageSizes& sizes);
+
 class ImageMemory {
  public:
   explicit ImageMemory(const ImageSizes& sizes);
@@ -24,7 +27,7 @@ class ImageMemory {
     sluice_line line;
   };
   std::unique_ptr<Line[]> lines_;  // all arrays, one after the other, zeroed
-  sluice_tables tables_{};
+  sluice_tables tables_;
 };
 
 }  // namespace sluice

@@ -10,28 +10,24 @@
 #include <cstdint>
 #include <string_view>
 
-#include "sluice_pipeline.h"
+#include "burst_frames.h"
 
 namespace sluice {
 
-// What rte_eth_rx_burst() is asked for by every DPDK example, and enough for the misses of one burst to overlap: 32
-// lines of 64 bytes are well within any core's miss buffers over the time a stage takes.
-inline constexpr std::uint32_t burst_frames_max = 32;
+using BurstFunction = void (*)(sluice_tables* tables, std::uint32_t worker, std::uint32_t now, PacketBurst* burst);
 
-// `frames`, `verdicts`: `count` of each, at most burst_frames_max. data, end and head as in sluice_frame; on return
-// data and end say where the frame stands now. `worker` as in sluice_process(); `now` in ticks of about a second.
-using BurstFunction = void (*)(sluice_tables* tables, std::uint32_t worker, std::uint32_t now, sluice_frame* frames,
-                               sluice_verdict* verdicts, std::uint32_t count);
-
-// Variants for measuring what the prefetches are worth.
+// Others than `staged` are for measuring what it is worth.
 enum class BurstForm : std::uint8_t {
-  prefetched,
-  unprefetched,
+  staged,
+  unfetched,   // the same without fetching ahead
+  one_by_one,  // each frame through all stages before the next
 };
+// Instruction sets the stages are compiled for.
+enum class BurstLevel : std::uint8_t { v2, v3, v4 };
 
-// The function for this machine: compiled for x86-64-v3 where the processor has it, else for x86-64-v2.
-[[nodiscard]] BurstFunction burst_function(BurstForm form = BurstForm::prefetched);
-// "x86-64-v3"
-[[nodiscard]] std::string_view burst_level();
+// The function for this machine: of the best level that the processor has, or `level` if that is lower.
+[[nodiscard]] BurstFunction burst_function(BurstForm form = BurstForm::staged, BurstLevel level = BurstLevel::v4);
+// "x86-64-v3": the level that burst_function() takes.
+[[nodiscard]] std::string_view burst_level_text(BurstLevel level = BurstLevel::v4);
 
 }  // namespace sluice

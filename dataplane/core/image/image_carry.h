@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a full set of arrays to a larger one: remembered flows and counters, under running programs.
+// From a full set of arrays to a larger one: remembered flows and counters, under running workers or XDP programs.
 //
 // The last worker's lines of either set belong to no CPU. Its counters hold what earlier sets had counted, so that
 // totals never go down.
@@ -11,6 +11,9 @@
 #include "image_writer.h"
 
 namespace sluice {
+
+// For new arrays: numbering goes on where the smaller ones were, with an empty generation that nobody has ever seen.
+void continue_numbering(const sluice_tables& tables, Generation generation);
 
 class ImageCarry {
  public:

@@ -33,6 +33,12 @@ void store_traffic(sluice_line* lines, std::uint32_t first, std::uint32_t index,
 
 }  // namespace
 
+void continue_numbering(const sluice_tables& tables, Generation generation) {
+  tables.control->active.image_version = SLUICE_IMAGE_VERSION;
+  tables.control->generations[generation.value() & 1].generation = generation.value();
+  tables.control->active.generation = generation.value();
+}
+
 ImageCarry::ImageCarry(const ImageWriter& from, const ImageWriter& to, const ForwardingModel& model)
     : from_(from), to_(to), model_(model), backends_(from.tables().backends_lines, 0) {
   for (const ForwardingBackend& backend : model.backends) {
