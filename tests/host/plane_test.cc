@@ -90,6 +90,7 @@ constexpr PlaneKind fake_plane = {.name = "fake",
                                   .restart_note = "costs nothing",
                                   .end_note = "",
                                   .detach_note = "",
+                                  .settle_at_start = std::chrono::milliseconds(0),
                                   .check = check_fake,
                                   .open = open_fake,
                                   .detach_left = [](const Config&) { return Result<std::string>(""); }};
