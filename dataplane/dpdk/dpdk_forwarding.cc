@@ -211,7 +211,7 @@ void DpdkForwarding::log_ports() const {
   std::string cpus;
   for (const std::uint16_t cpu : cpus_.workers) cpus += (cpus.empty() ? "" : ", ") + std::to_string(cpu);
   log_(fmt::format("{} on CPU {}, packet path {}, {} memory", config_.workers == 1 ? "worker" : "workers", cpus,
-                   burst_level(), memory_ == MemoryKind::huge ? "huge-page" : "ordinary"));
+                   burst_level_text(), memory_ == MemoryKind::huge ? "huge-page" : "ordinary"));
   for (std::size_t i = 0; i < ports_.size(); ++i) {
     const std::string name = device_name(ports_[i].device());
     if (kernel_interfaces_[i])

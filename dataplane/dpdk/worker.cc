@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "error.h"
+#include "mbuf_burst.h"
 #include "sluice_pipeline.h"
 
 namespace sluice {
@@ -41,20 +42,6 @@ void count_no_headroom(sluice_tables* tables, std::uint32_t worker, std::uint32_
   sluice_count(&road.head->rx_packets, 1);
   sluice_count(&road.head->rx_bytes, bytes);
   sluice_road_end(&road, SLUICE_REASON_no_headroom);
-}
-
-sluice_frame frame_of(rte_mbuf* mbuf) {
-  sluice_frame frame{};
-  frame.head = static_cast<sluice_u8*>(mbuf->buf_addr);
-  frame.data = frame.head + mbuf->data_off;
-  frame.end = frame.data + mbuf->data_len;
-  return frame;
-}
-
-void follow_frame(rte_mbuf* mbuf, const sluice_frame& frame) {
-  mbuf->data_off = static_cast<std::uint16_t>(frame.data - frame.head);
-  mbuf->data_len = static_cast<std::uint16_t>(frame.end - frame.data);
-  mbuf->pkt_len = mbuf->data_len;
 }
 
 }  // namespace
@@ -114,38 +101,41 @@ std::uint32_t Worker::poll_once(std::uint32_t tick) {
 
 std::uint32_t Worker::poll_queue(const RxQueue& queue, sluice_tables* tables, std::uint32_t tick) {
   std::array<rte_mbuf*, burst_frames_max> mbufs;
-  std::array<sluice_frame, burst_frames_max> frames;
-  std::array<sluice_verdict, burst_frames_max> verdicts;
+  PacketBurst burst;
   const std::uint16_t received = rte_eth_rx_burst(queue.port_id, queue.queue, mbufs.data(), burst_frames_max);
   if (received == 0) return 0;
   std::uint32_t count = 0;
   for (std::uint16_t i = 0; i < received; ++i) {
-    const std::uint32_t bytes = mbufs[i]->pkt_len;
-    rte_mbuf* mbuf = make_whole(mbufs[i]);
-    if (mbuf == nullptr) {
-      count_no_headroom(tables, number_, tick, bytes);
-      continue;
+    rte_mbuf* mbuf = mbufs[i];
+    if (SLUICE_UNLIKELY(!is_ready(mbuf))) {
+      const std::uint32_t bytes = mbuf->pkt_len;
+      mbuf = make_whole(mbuf);
+      if (mbuf == nullptr) {
+        count_no_headroom(tables, number_, tick, bytes);
+        continue;
+      }
     }
     mbufs[count] = mbuf;
-    frames[count] = frame_of(mbuf);
+    put_frame(burst, count, mbuf);
     ++count;
   }
-  process_(tables, number_, tick, frames.data(), verdicts.data(), count);
+  burst.count = count;
+  burst.headroom_bytes = mbuf_headroom_bytes;
+  process_(tables, number_, tick, &burst);
   for (std::uint32_t i = 0; i < count; ++i) {
-    follow_frame(mbufs[i], frames[i]);
-    finish(queue, mbufs[i], verdicts[i]);
+    take_frame(burst, i, mbufs[i]);
+    finish(queue, mbufs[i], burst.verdicts[i]);
   }
   return received;
 }
 
 // The packet path wants a frame in one piece. nullptr: there was no room for that, and the frame is gone.
 rte_mbuf* Worker::make_whole(rte_mbuf* mbuf) {
-  if (SLUICE_LIKELY(mbuf->nb_segs == 1 && put_tag_back(mbuf))) return mbuf;
-  if (mbuf->nb_segs > 1 && rte_pktmbuf_linearize(mbuf) == 0 && put_tag_back(mbuf)) return mbuf;
+  if ((mbuf->nb_segs == 1 || rte_pktmbuf_linearize(mbuf) == 0) && put_tag_back(mbuf) && is_ready(mbuf)) return mbuf;
   rte_mbuf* copy = rte_pktmbuf_copy(mbuf, pool_, 0, UINT32_MAX);
   rte_pktmbuf_free(mbuf);
   if (copy == nullptr) return nullptr;
-  if (copy->nb_segs == 1 && put_tag_back(copy)) {
+  if (put_tag_back(copy) && is_ready(copy)) {
     add(counts_.copied, 1);
     return copy;
   }

@@ -88,10 +88,9 @@ struct Image {
 };
 
 // Takes its time, so that whoever does not wait for it is caught.
-void process_slowly(sluice_tables* tables, std::uint32_t worker, std::uint32_t now, sluice_frame* frames,
-                    sluice_verdict* verdicts, std::uint32_t count) {
+void process_slowly(sluice_tables* tables, std::uint32_t worker, std::uint32_t now, PacketBurst* burst) {
   std::this_thread::sleep_for(std::chrono::microseconds(50));
-  burst_function()(tables, worker, now, frames, verdicts, count);
+  burst_function()(tables, worker, now, burst);
 }
 
 class WorkerTest : public ::testing::Test {

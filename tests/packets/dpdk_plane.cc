@@ -25,12 +25,12 @@ std::vector<sluice_verdict>& burst_verdicts() {
   return verdicts;
 }
 
-void process_and_note(sluice_tables* tables, std::uint32_t worker, std::uint32_t now, sluice_frame* frames,
-                      sluice_verdict* verdicts, std::uint32_t count) {
+void process_and_note(sluice_tables* tables, std::uint32_t worker, std::uint32_t now, PacketBurst* burst) {
   // A header byte that was not written shows.
-  for (std::uint32_t i = 0; i < count; ++i) std::fill(frames[i].head, frames[i].data, std::uint8_t{0xff});
-  burst_function()(tables, worker, now, frames, verdicts, count);
-  burst_verdicts().insert(burst_verdicts().end(), verdicts, verdicts + count);
+  for (std::uint32_t i = 0; i < burst->count; ++i)
+    std::fill(burst->data[i] - burst->headroom_bytes, burst->data[i], std::uint8_t{0xff});
+  burst_function()(tables, worker, now, burst);
+  burst_verdicts().insert(burst_verdicts().end(), burst->verdicts, burst->verdicts + burst->count);
 }
 
 template <typename T>
