@@ -41,7 +41,9 @@ class DpdkBed(Bed):
 
     def port(self, n: int) -> str:
         kernel = f', kernel_interface = "up{n}"' if self.kind == "af_xdp" else ""
-        return f'{{ device = "net_{self.kind}{n},iface=eth{n}"{kernel} }}'
+        # The default's 512 frames are full before a worker that shares its CPU is back from waiting for it.
+        more = ",framecnt=4096" if self.kind == "af_packet" else ""
+        return f'{{ device = "net_{self.kind}{n},iface=eth{n}{more}"{kernel} }}'
 
     def host_interface(self, n: int = 0) -> str:
         return f"up{n}" if self.kind == "af_xdp" else f"eth{n}"
@@ -65,6 +67,13 @@ class DpdkBed(Bed):
 
     def plane_command(self, *arguments: str) -> list[str]:
         return [*self.enter(self.balancer), PLANE, "--config", self.config_file, *arguments]
+
+    def start(self, wait: bool = True) -> subprocess.Popen:
+        process = super().start(wait)
+        # Ready does not mean that every backend has answered: on a busy machine that may take longer.
+        if wait:
+            self.wait_for(lambda: not self.ask("status")["unresolved"])
+        return process
 
     def refusal(self) -> str:
         """The one line that a start which ends with exit code 1 says."""

@@ -166,7 +166,7 @@ def test_two_ports():
 def test_two_workers_on_two_queues():
     with DpdkBed("af_packet") as bed:
         bed.workers = 2
-        bed.ports = ['{ device = "net_af_packet0,iface=eth0,qpairs=2" }']
+        bed.ports = ['{ device = "net_af_packet0,iface=eth0,qpairs=2,framecnt=4096" }']
         bed.write_config()
         bed.start()
         assert "every CPU is a worker's" in bed.log() or "workers on CPU" in bed.log()
