@@ -26,6 +26,10 @@ bool has_control_character(std::string_view text) {
                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
 bool is_v4_mapped(const IpAddress& address) {
   constexpr std::array<std::uint8_t, 12> prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};  // RFC 4291 2.5.5.2
   return !address.is_v4() && std::equal(prefix.begin(), prefix.end(), address.bytes().begin());
@@ -121,6 +125,11 @@ Field<std::string> TableReader::text(std::string_view key) {
   if (has_control_character(value->get())) {
     // Without the value: it may be the hash key.
     fault(place, fmt::format("{} contains a control character; allowed: printable characters", key));
+    return {std::nullopt, place};
+  }
+  // The text of the file is ASCII (config_text.cc), but an escape may still say otherwise.
+  if (!is_ascii(value->get())) {
+    fault(place, fmt::format("{} contains a non-ASCII character (\\u); allowed: ASCII", key));
     return {std::nullopt, place};
   }
   return {value->get(), place};
