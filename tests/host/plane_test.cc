@@ -63,6 +63,7 @@ class FakeForwarding final : public Forwarding {
   [[nodiscard]] const ImageWriter& writer() const override { return writer_; }
   [[nodiscard]] std::uint64_t memory_bytes() const override { return 12345; }
   [[nodiscard]] std::vector<InterfaceStatus> interfaces() const override { return {{"port0", "fake", "a note"}}; }
+  [[nodiscard]] std::vector<PlaneCount> counts() const override { return {{"fake_things", 3}}; }
   [[nodiscard]] Result<std::uint32_t> now_tick() const override { return 0; }
 
  private:
@@ -90,7 +91,7 @@ constexpr PlaneKind fake_plane = {.name = "fake",
                                   .restart_note = "costs nothing",
                                   .end_note = "",
                                   .detach_note = "",
-                                  .settle_at_start = std::chrono::milliseconds(0),
+                                  .settle_at_start = std::chrono::milliseconds(100),
                                   .check = check_fake,
                                   .open = open_fake,
                                   .detach_left = [](const Config&) { return Result<std::string>(""); }};
@@ -181,6 +182,7 @@ TEST_F(PlaneTest, AnswersByItsKind) {
   const json::object status = ask(R"({"op":"status"})");
   EXPECT_EQ(status.at("plane"), "fake");
   EXPECT_EQ(status.at("memory_bytes"), 12345);
+  EXPECT_EQ(status.at("counts"), json::parse(R"({"fake_things":3})"));
   EXPECT_EQ(status.at("interfaces"), json::parse(R"([{"name":"port0","mode":"fake","note":"a note"}])"));
 }
 
