@@ -51,8 +51,9 @@ class DpdkBed(Bed):
     def add_line(self, n: int) -> None:
         super().add_line(n)
         # A port sees what is on the cable: checksums that a real one would complete are missing there.
-        run(*self.enter(self.far), "ethtool", "-K", f"f{n}", "tx", "off", "tso", "off", "gso", "off", "gro", "off")
-        run(*self.enter(self.balancer), "ethtool", "-K", f"eth{n}", "tx", "off", "tso", "off", "gso", "off", "gro", "off")
+        offloads = [word for name in ("tx", "tso", "gso", "gro") for word in (name, "off")]
+        run(*self.enter(self.far), "ethtool", "-K", f"f{n}", *offloads)
+        run(*self.enter(self.balancer), "ethtool", "-K", f"eth{n}", *offloads)
         if self.kind == "af_xdp":
             # As an administrator would beforehand; sluice-dpdk takes over what is there.
             run("ip", "-n", self.balancer, "tuntap", "add", f"up{n}", "mode", "tap", "multi_queue")
@@ -80,7 +81,8 @@ class DpdkBed(Bed):
         self.write_config()
         ended = self.run_plane()
         assert ended.returncode == 1, ended
-        lines = [line for line in ended.stderr.splitlines() if not line.startswith(("sluice-dpdk: memory: ", "sluice-dpdk: warning: "))]
+        beside = ("sluice-dpdk: memory: ", "sluice-dpdk: warning: ")
+        lines = [line for line in ended.stderr.splitlines() if not line.startswith(beside)]
         print(lines)
         assert len(lines) == 1 and ended.stdout == "", ended
         self.assert_nothing_left()
