@@ -122,6 +122,12 @@ std::uint32_t Worker::poll_queue(const RxQueue& queue, sluice_tables* tables, st
   burst.count = count;
   burst.headroom_bytes = mbuf_headroom_bytes;
   process_(tables, number_, tick, &burst);
+  if (SLUICE_LIKELY(burst.outer_bytes != 0)) {
+    for (std::uint32_t i = 0; i < count; ++i) prepend(mbufs[i], burst.outer_bytes);
+    flush(tx_[queue.port]);
+    send_all(tx_[queue.port], mbufs.data(), count);
+    return received;
+  }
   for (std::uint32_t i = 0; i < count; ++i) {
     take_frame(burst, i, mbufs[i]);
     finish(queue, mbufs[i], burst.verdicts[i]);
@@ -178,15 +184,18 @@ void Worker::send(std::uint32_t port, rte_mbuf* mbuf) {
   if (buffer.count == buffer.mbufs.size()) flush(buffer);
 }
 
-// A full queue is not waited for: packets that wait here would only make those behind them late.
 void Worker::flush(TxBuffer& buffer) {
   if (buffer.count == 0) return;
-  const std::uint16_t sent = rte_eth_tx_burst(buffer.port_id, buffer.queue, buffer.mbufs.data(), buffer.count);
-  if (SLUICE_UNLIKELY(sent < buffer.count)) {
-    add(counts_.tx_unsent, static_cast<std::uint64_t>(buffer.count - sent));
-    rte_pktmbuf_free_bulk(buffer.mbufs.data() + sent, static_cast<unsigned>(buffer.count - sent));
-  }
+  send_all(buffer, buffer.mbufs.data(), buffer.count);
   buffer.count = 0;
+}
+
+// A full queue is not waited for: packets that wait here would only make those behind them late.
+void Worker::send_all(const TxBuffer& to, rte_mbuf** mbufs, std::uint32_t count) {
+  const std::uint16_t sent = rte_eth_tx_burst(to.port_id, to.queue, mbufs, static_cast<std::uint16_t>(count));
+  if (SLUICE_LIKELY(sent == count)) return;
+  add(counts_.tx_unsent, count - sent);
+  rte_pktmbuf_free_bulk(mbufs + sent, count - sent);
 }
 
 void Worker::flush_all() {

@@ -101,6 +101,7 @@ class alignas(worker_alignment) Worker {
   void to_kernel(int fd, rte_mbuf* mbuf);
   void send(std::uint32_t port, rte_mbuf* mbuf);
   void flush(TxBuffer& buffer);
+  void send_all(const TxBuffer& to, rte_mbuf** mbufs, std::uint32_t count);
   void flush_all();
   void sleep(std::chrono::microseconds time);
 
