@@ -37,6 +37,7 @@ struct Settings {
   std::string memory = "auto";
   int cpu = -1;
   std::string only;
+  std::string pcap_path;
   std::string output = "table";
 };
 
@@ -116,8 +117,12 @@ class DpdkBench {
   }
 
   std::vector<PortRow> run_ports() {
-    if (settings_.flows_max < 1024 && settings_.only.empty()) return {};
-    return time_ports(*rig_, {settings_.rounds, settings_.bursts, settings_.only});
+    if (settings_.flows_max < 1024 && settings_.only.empty() && settings_.pcap_path.empty()) return {};
+    try {
+      return time_ports(*rig_, {settings_.rounds, settings_.bursts, settings_.only, settings_.pcap_path});
+    } catch (const std::runtime_error& error) {
+      fail(make_error(ErrorCode::io, error.what()));
+    }
   }
 
   [[nodiscard]] std::uint64_t hz() const { return hz_; }
@@ -325,6 +330,7 @@ void print_json(const DpdkBench& bench, const std::vector<Row>& rows, const std:
                      {"group", "ports"},
                      {"ticks", row.ticks},
                      {"ticks_median", row.ticks_median},
+                     {"ticks_mean", row.ticks_mean},
                      {"ratio", row.ratio}});
   fmt::print("{}\n", boost::json::serialize(boost::json::object{{"tsc_hz", bench.hz()},
                                                                 {"cpu", cpu_text()},
@@ -360,8 +366,14 @@ void add_dpdk_command(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--cpu", settings->cpu, "core to run on; default: the last one");
   command->add_option("--only", settings->only, "cases whose name contains this");
+  command->add_option("--write-pcap", settings->pcap_path,
+                      "keep the capture that the loops over net_pcap run over, 1,000 flows, in this file");
   add_output_option(*command, settings->output);
   command->callback([settings] {
+    // Before minutes are spent.
+    if (!settings->pcap_path.empty() && !std::ofstream(settings->pcap_path, std::ios::app))
+      fail(make_error(ErrorCode::io,
+                      "--write-pcap: cannot write " + settings->pcap_path + "; name a file in a folder that exists"));
     DpdkBench bench(*settings);
     const std::vector<Row> rows = bench.run();
     const std::vector<PortRow> ports = bench.run_ports();

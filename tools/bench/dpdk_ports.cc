@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <numeric>
 #include <stdexcept>
 
 #include "port.h"
@@ -29,11 +30,14 @@ T must(Result<T> result) {
   return std::move(*result);
 }
 
-// A file of its own, gone at the end.
+// A file of its own, gone at the end unless somebody wants it.
 class CaptureOfFlows {
  public:
-  CaptureOfFlows(rte_mempool* pool, std::uint32_t flows)
-      : path_(std::filesystem::temp_directory_path() / ("sluice-bench-" + std::to_string(getpid()) + ".pcap")) {
+  CaptureOfFlows(rte_mempool* pool, std::uint32_t flows, const std::string& kept_path)
+      : is_kept_(!kept_path.empty()),
+        path_(is_kept_
+                  ? std::filesystem::path(kept_path)
+                  : std::filesystem::temp_directory_path() / ("sluice-bench-" + std::to_string(getpid()) + ".pcap")) {
     pcap_t* link = pcap_open_dead(DLT_EN10MB, 65535);
     pcap_dumper_t* file = pcap_dump_open(link, path_.c_str());
     if (file == nullptr) throw std::runtime_error("cannot write " + path_.string());
@@ -54,12 +58,14 @@ class CaptureOfFlows {
   CaptureOfFlows(const CaptureOfFlows&) = delete;
   CaptureOfFlows& operator=(const CaptureOfFlows&) = delete;
   ~CaptureOfFlows() {
+    if (is_kept_) return;
     std::error_code ignored;
     std::filesystem::remove(path_, ignored);
   }
   [[nodiscard]] std::string device() const { return "net_pcap_bench,rx_pcap=" + path_.string() + ",infinite_rx=1"; }
 
  private:
+  bool is_kept_;
   std::filesystem::path path_;
 };
 
@@ -122,6 +128,10 @@ std::vector<double> time_steps(const Step& step, const std::function<void()>& be
   return ticks;
 }
 
+double mean_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
 struct PortCase {
   std::string name;
   std::string port;
@@ -178,7 +188,7 @@ Port open_port(DpdkRig& rig, const std::string& device) {
 }  // namespace
 
 std::vector<PortRow> time_ports(DpdkRig& rig, const PortTiming& timing) {
-  const CaptureOfFlows capture(rig.pool(), file_flows);
+  const CaptureOfFlows capture(rig.pool(), file_flows, timing.pcap_path);
   RingPort rings(rig.pool(), 1024);
   Port pcap = open_port(rig, capture.device());
   Port null = open_port(rig, "net_null_bench");
@@ -199,17 +209,20 @@ std::vector<PortRow> time_ports(DpdkRig& rig, const PortTiming& timing) {
   }
   std::erase_if(cases, [&](const PortCase& one) { return one.name.find(timing.only) == std::string::npos; });
   std::map<std::string, std::vector<double>> medians;
+  std::map<std::string, std::vector<double>> means;
   for (std::uint32_t round = 0; round < timing.rounds; ++round)
-    for (const PortCase& one : cases)
-      medians[one.name].push_back(median_of(time_steps(one.step, one.before, timing.bursts)));
-  const auto best = [&medians](const std::string& name) {
-    const auto found = medians.find(name);
-    return found == medians.end() ? 0.0 : *std::min_element(found->second.begin(), found->second.end());
-  };
+    for (const PortCase& one : cases) {
+      const std::vector<double> ticks = time_steps(one.step, one.before, timing.bursts);
+      medians[one.name].push_back(median_of(ticks));
+      means[one.name].push_back(mean_of(ticks));
+    }
+  const auto least = [](const std::vector<double>& values) { return *std::min_element(values.begin(), values.end()); };
   std::vector<PortRow> rows;
   for (const PortCase& one : cases) {
-    const double swap = best(one.port + "_5tswap");
-    rows.push_back({one.name, best(one.name), median_of(medians.at(one.name)), swap > 0 ? best(one.name) / swap : 0});
+    const auto swap = medians.find(one.port + "_5tswap");
+    const double ticks = least(medians.at(one.name));
+    rows.push_back({one.name, ticks, median_of(medians.at(one.name)), least(means.at(one.name)),
+                    swap != medians.end() ? ticks / least(swap->second) : 0});
   }
   return rows;
 }
