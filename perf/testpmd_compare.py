@@ -163,10 +163,15 @@ def ours(settings, is_huge):
     """One round of sluice-bench: ({line: mean}, what it ran on). Writes the capture too."""
     command = [settings.bench, "dpdk", "--only", "pcap", "--rounds", str(settings.stretches), "--bursts", str(settings.bursts), "--memory",
                "huge" if is_huge else "ordinary", "--cpu", str(settings.cpu), "--write-pcap", settings.pcap, "-o", "json"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    if ran.returncode != 0:
-        raise Failure(ran.stderr.strip() or f"sluice-bench ended with {ran.returncode}")
-    result = json.loads(ran.stdout)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as bench:
+        try:
+            output, errors = bench.communicate(timeout=300)
+        finally:
+            if bench.poll() is None:
+                bench.terminate()  # not kill: it gives huge pages back
+    if bench.returncode != 0:
+        raise Failure(errors.strip() or f"sluice-bench ended with {bench.returncode}")
+    result = json.loads(output)
     return {OURS[case["name"]]: case["ticks_mean"] for case in result["cases"] if case["name"] in OURS}, result
 
 

@@ -4,11 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include <regex>
 
 namespace sluice::bench {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -37,6 +40,7 @@ DpdkResult dpdk_result() {
                   dpdk_case("tcp4_tracked_1m", "flows", 60, 1 << 20),  // alone: no line
                   dpdk_case("rte_hash_1k", "rte_hash", 70, 1 << 10),
                   dpdk_case("rte_hash_1m", "rte_hash", 160, 1 << 20),
+                  dpdk_case("tcp4_stateless_1m_noprefetch", "prefetch", 90, 1 << 20),
                   dpdk_case("stateless_64vips", "vips", 21),
                   dpdk_case("something_new", "a group of tomorrow", 22),
                   dpdk_case("loop_ring", "ports", 80)};
@@ -80,10 +84,23 @@ std::vector<NamedResult> one_of_each() {
 }
 
 TEST(ReportPage, HasASectionForEachKind) {
-  EXPECT_THAT(titles_of(make_report(one_of_each())),
-              ElementsAre("Cost per packet", "Cost against the number of flows", "What the cost depends on",
-                          "Whole loops over software ports", "The XDP program in the kernel", "Frames over a veth pair",
-                          "Slots that a change moves", "Connections that a change breaks"));
+  EXPECT_THAT(
+      titles_of(make_report(one_of_each())),
+      ElementsAre("Cost per packet", "Cost against the number of flows", "What fetching ahead is worth",
+                  "What the cost depends on", "Whole loops over software ports", "The XDP program in the kernel",
+                  "Frames over a veth pair", "Slots that a change moves", "Connections that a change breaks"));
+}
+
+// The ratio's yardstick is another one in the ports' table; a form stands right behind what it is a form of.
+TEST(ReportPage, DpdkTablesSayAgainstWhat) {
+  std::map<std::string, ReportTable> tables;
+  for (const ReportSection& section : make_report(one_of_each()).sections) tables[section.title] = section.table;
+  EXPECT_THAT(tables.at("Cost per packet").head, Contains("\xc3\x97 blind"));
+  EXPECT_THAT(tables.at("Whole loops over software ports").head, Contains("\xc3\x97 5tswap"));
+  const auto& rows = tables.at("What fetching ahead is worth").rows;
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0][0], "tcp4_stateless_1m");
+  EXPECT_EQ(rows[1][0], "tcp4_stateless_1m_noprefetch");
 }
 
 TEST(ReportPage, EverySectionSaysWhatItIs) {

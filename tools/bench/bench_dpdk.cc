@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <barrier>
 #include <boost/json.hpp>
+#include <csignal>
 #include <fstream>
 #include <map>
 #include <thread>
@@ -29,6 +30,14 @@ namespace {
 constexpr std::uint32_t ring_buffers = 512;
 constexpr std::uint32_t cold_buffers = 8192;
 constexpr std::uint32_t workers_max = 2;
+
+// Set by SIGINT and SIGTERM. Looked at between two cases, a second apart at most: huge pages must be given back, and
+// DPDK's directory removed.
+volatile std::sig_atomic_t ended_by = 0;
+
+void end_if_told() {
+  if (ended_by != 0) throw CLI::RuntimeError(128 + ended_by);
+}
 
 struct Settings {
   std::uint32_t rounds = 3;
@@ -104,7 +113,10 @@ class DpdkBench {
     std::map<std::string, std::vector<double>> medians;
     // Case by case within a round, round by round: a slow minute hits every case.
     for (std::uint32_t round = 0; round < settings_.rounds; ++round)
-      for (const DpdkCase& one : cases_) medians[one.name].push_back(time_case(one));
+      for (const DpdkCase& one : cases_) {
+        end_if_told();
+        medians[one.name].push_back(time_case(one));
+      }
     std::vector<Row> rows;
     for (const DpdkCase& one : cases_) {
       const std::vector<double>& all = medians.at(one.name);
@@ -119,7 +131,7 @@ class DpdkBench {
   std::vector<PortRow> run_ports() {
     if (settings_.flows_max < 1024 && settings_.only.empty() && settings_.pcap_path.empty()) return {};
     try {
-      return time_ports(*rig_, {settings_.rounds, settings_.bursts, settings_.only, settings_.pcap_path});
+      return time_ports(*rig_, {settings_.rounds, settings_.bursts, settings_.only, settings_.pcap_path, end_if_told});
     } catch (const std::runtime_error& error) {
       fail(make_error(ErrorCode::io, error.what()));
     }
@@ -322,16 +334,24 @@ boost::json::object to_json(const Row& row, std::uint64_t hz) {
           {"workers", row.about.workers}};
 }
 
+boost::json::object to_json(const PortRow& row, std::uint64_t hz) {
+  const double ns = row.ticks / static_cast<double>(hz) * 1e9;
+  boost::json::object object{{"name", row.name},
+                             {"group", "ports"},
+                             {"ticks", row.ticks},
+                             {"ticks_median", row.ticks_median},
+                             {"ticks_mean", row.ticks_mean},
+                             {"ratio", row.ratio},
+                             {"ns", ns},
+                             {"mpps", 1e3 / ns}};
+  if (row.flows > 0) object["flows"] = row.flows;
+  return object;
+}
+
 void print_json(const DpdkBench& bench, const std::vector<Row>& rows, const std::vector<PortRow>& ports) {
   boost::json::array cases;
   for (const Row& row : rows) cases.push_back(to_json(row, bench.hz()));
-  for (const PortRow& row : ports)
-    cases.push_back({{"name", row.name},
-                     {"group", "ports"},
-                     {"ticks", row.ticks},
-                     {"ticks_median", row.ticks_median},
-                     {"ticks_mean", row.ticks_mean},
-                     {"ratio", row.ratio}});
+  for (const PortRow& row : ports) cases.push_back(to_json(row, bench.hz()));
   fmt::print("{}\n", boost::json::serialize(boost::json::object{{"tsc_hz", bench.hz()},
                                                                 {"cpu", cpu_text()},
                                                                 {"level", burst_level_text()},
@@ -374,6 +394,7 @@ void add_dpdk_command(CLI::App& app) {
     if (!settings->pcap_path.empty() && !std::ofstream(settings->pcap_path, std::ios::app))
       fail(make_error(ErrorCode::io,
                       "--write-pcap: cannot write " + settings->pcap_path + "; name a file in a folder that exists"));
+    for (const int number : {SIGINT, SIGTERM}) std::signal(number, [](int which) { ended_by = which; });
     DpdkBench bench(*settings);
     const std::vector<Row> rows = bench.run();
     const std::vector<PortRow> ports = bench.run_ports();

@@ -23,6 +23,7 @@ namespace sluice::bench {
 namespace {
 
 constexpr std::uint32_t file_flows = 1000;  // what testpmd is compared with runs over the same file
+constexpr std::uint32_t ring_flows = 1024;
 
 template <typename T>
 T must(Result<T> result) {
@@ -135,6 +136,7 @@ double mean_of(const std::vector<double>& values) {
 struct PortCase {
   std::string name;
   std::string port;
+  std::uint32_t flows;
   Step step;
   std::function<void()> before;
 };
@@ -174,7 +176,7 @@ class RingPort {
   std::uint32_t size_;
   rte_ring* in_ = nullptr;
   rte_ring* out_ = nullptr;
-  Traffic traffic_{{PacketKind::tcp4_ack, 1024, 1, 64}};
+  Traffic traffic_{{PacketKind::tcp4_ack, ring_flows, 1, 64}};
 };
 
 Port open_port(DpdkRig& rig, const std::string& device) {
@@ -197,21 +199,22 @@ std::vector<PortRow> time_ports(DpdkRig& rig, const PortTiming& timing) {
   const auto nothing = [] {};
   std::vector<PortCase> cases;
   std::vector<std::unique_ptr<WorkerLoop>> workers;
-  for (const auto& [name, port, before] :
-       {std::tuple<std::string, Port*, std::function<void()>>{"pcap_1k", &pcap, nothing},
-        {"ring_1k", &ring, refill},
-        {"null", &null, nothing}}) {
+  for (const auto& [name, port, flows, before] :
+       {std::tuple<std::string, Port*, std::uint32_t, std::function<void()>>{"pcap_1k", &pcap, file_flows, nothing},
+        {"ring_1k", &ring, ring_flows, refill},
+        {"null", &null, 0, nothing}}) {
     const std::uint16_t id = port->id();
     for (const auto& [text, kind] : {std::pair{"_io", LoopKind::io}, std::pair{"_5tswap", LoopKind::five_tuple_swap}})
-      cases.push_back({name + text, name, [id, loop = loop_of(kind)] { return run_plain(id, loop); }, before});
+      cases.push_back({name + text, name, flows, [id, loop = loop_of(kind)] { return run_plain(id, loop); }, before});
     WorkerLoop* worker = workers.emplace_back(std::make_unique<WorkerLoop>(rig, id)).get();
-    cases.push_back({name + "_sluice", name, [worker] { return (*worker)(); }, before});
+    cases.push_back({name + "_sluice", name, flows, [worker] { return (*worker)(); }, before});
   }
   std::erase_if(cases, [&](const PortCase& one) { return one.name.find(timing.only) == std::string::npos; });
   std::map<std::string, std::vector<double>> medians;
   std::map<std::string, std::vector<double>> means;
   for (std::uint32_t round = 0; round < timing.rounds; ++round)
     for (const PortCase& one : cases) {
+      timing.before_each();
       const std::vector<double> ticks = time_steps(one.step, one.before, timing.bursts);
       medians[one.name].push_back(median_of(ticks));
       means[one.name].push_back(mean_of(ticks));
@@ -222,7 +225,7 @@ std::vector<PortRow> time_ports(DpdkRig& rig, const PortTiming& timing) {
     const auto swap = medians.find(one.port + "_5tswap");
     const double ticks = least(medians.at(one.name));
     rows.push_back({one.name, ticks, median_of(medians.at(one.name)), least(means.at(one.name)),
-                    swap != medians.end() ? ticks / least(swap->second) : 0});
+                    swap != medians.end() ? ticks / least(swap->second) : 0, one.flows});
   }
   return rows;
 }

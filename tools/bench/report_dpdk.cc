@@ -21,15 +21,14 @@ struct GroupTitle {
 };
 // In the order of the page. A group that is not here comes last, by its own name.
 constexpr std::array base_groups = {GroupTitle{"floor", "Floors"}, GroupTitle{"main", "The packet path"},
+                                    GroupTitle{"flows", "TCP over IPv4"},
                                     GroupTitle{"kinds", "Other packets and encapsulations"}};
 constexpr std::array factor_groups = {GroupTitle{"vips", "Number of VIPs"},
-                                      GroupTitle{"backends", "Number of backends"},
-                                      GroupTitle{"frame", "Frame length"},
-                                      GroupTitle{"prefetch", "Prefetching"},
+                                      GroupTitle{"backends", "Number of backends"}, GroupTitle{"frame", "Frame length"},
                                       GroupTitle{"workers", "Workers"},
-                                      GroupTitle{"flows", "Number of flows"},
                                       GroupTitle{"rte_hash", "rte_hash instead of our flow table"}};
 constexpr std::string_view ports_group = "ports";
+constexpr std::string_view prefetch_group = "prefetch";
 
 template <typename Groups>
 const GroupTitle* find_group(const Groups& groups, std::string_view group) {
@@ -77,7 +76,7 @@ struct Families {
 };
 
 bool may_be_line(const DpdkCase& c) {
-  return c.flows && (c.group == "flows" || c.group == "rte_hash" || c.group == "prefetch");
+  return c.flows && (c.group == "flows" || c.group == "rte_hash");
 }
 
 Families families_of(const Results& results) {
@@ -124,12 +123,14 @@ bool is_common(const std::vector<const DpdkCase*>& cases, const Parameter& param
                      [&](const DpdkCase* c) { return c->*parameter.field == cases.front()->*parameter.field; });
 }
 
-ReportTable table_of(const Results& results, const std::vector<CaseKey>& keys) {
+ReportTable table_of(const Results& results, const std::vector<CaseKey>& keys, std::string_view yardstick = "blind") {
   ReportTable table;
   table.head = {"Case"};
   if (results.size() > 1) table.head.emplace_back("File");
   table.text_columns = table.head.size();
-  for (const char* column : {"ticks", "median", "\xc3\x97 blind", "ns", "Mpps"}) table.head.emplace_back(column);
+  for (const std::string& column : {std::string("ticks"), std::string("median"), fmt::format("\xc3\x97 {}", yardstick),
+                                    std::string("ns"), std::string("Mpps")})
+    table.head.push_back(column);
   const std::vector<const DpdkCase*> cases = cases_of(results, keys);
   std::vector<Parameter> parameters;
   for (const Parameter& parameter : case_parameters)
@@ -206,7 +207,7 @@ std::vector<CaseKey> keys_of(const Results& results, const Groups& wanted, const
   return keys;
 }
 
-BarPlot bars_of(const Results& results, const std::vector<CaseKey>& keys, const Unit& unit) {
+BarPlot bars_of(const Results& results, const std::vector<CaseKey>& keys, const Unit& unit, bool has_headings) {
   BarPlot plot;
   plot.unit = unit.name;
   plot.series_count = results.size();
@@ -223,7 +224,7 @@ BarPlot bars_of(const Results& results, const std::vector<CaseKey>& keys, const 
     if (key.first != group) {
       const GroupTitle* title = find_group(base_groups, key.first);
       if (title == nullptr) title = find_group(factor_groups, key.first);
-      if (key.first != ports_group) row.heading = title != nullptr ? std::string(title->title) : key.first;
+      if (has_headings) row.heading = title != nullptr ? std::string(title->title) : key.first;
       group = key.first;
     }
     plot.rows.push_back(std::move(row));
@@ -236,7 +237,8 @@ struct BarTexts {
   std::string_view measures;
   std::string_view against;
   std::string_view does_not_show;
-  bool has_references = true;
+  std::string_view yardstick = "blind";  // what the ratios are to
+  bool has_headings = true;              // of the groups
 };
 
 void add_bars(const Results& results, const std::vector<CaseKey>& keys, const BarTexts& texts, ReportPage& page) {
@@ -249,10 +251,10 @@ void add_bars(const Results& results, const std::vector<CaseKey>& keys, const Ba
                         std::string(texts.does_not_show),
                         series_legend(results),
                         {},
-                        table_of(results, keys)};
-  BarPlot plot = bars_of(results, keys, unit);
+                        table_of(results, keys, texts.yardstick)};
+  BarPlot plot = bars_of(results, keys, unit, texts.has_headings);
   plot.label = section.title + ", " + unit.name + "; the numbers are in the table beside";
-  if (texts.has_references) plot.references = references_of(results, unit);
+  if (texts.yardstick == "blind") plot.references = references_of(results, unit);
   section.legend.push_back({"swatch stroke", "median of the rounds"});
   if (!plot.rows.empty()) section.panels.push_back({"", both_widths(plot, draw_bars)});
   page.sections.push_back(std::move(section));
@@ -311,6 +313,24 @@ void add_lines(const Results& results, const Families& families, ReportPage& pag
   page.sections.push_back(std::move(section));
 }
 
+// Cases that fetch nothing ahead, each behind the one that it is a form of.
+std::vector<CaseKey> prefetch_keys(const Results& results) {
+  const std::vector<CaseKey> without = keys_of(results, std::array{GroupTitle{prefetch_group, ""}}, {});
+  std::vector<CaseKey> keys;
+  std::set<CaseKey> placed;
+  for (const CaseKey& whole : keys_of(results, base_groups, {})) {
+    std::vector<CaseKey> forms;
+    for (const CaseKey& key : without)
+      if (key.second.starts_with(whole.second + "_") && placed.insert(key).second) forms.push_back(key);
+    if (forms.empty()) continue;
+    keys.push_back(whole);
+    keys.insert(keys.end(), forms.begin(), forms.end());
+  }
+  for (const CaseKey& key : without)
+    if (placed.insert(key).second) keys.push_back(key);
+  return keys;
+}
+
 // The case with most flows whose name begins so.
 void add_tile(const Results& results, std::string_view prefix, ReportPage& page) {
   for (const auto& [name, result] : results) {
@@ -346,23 +366,30 @@ void add_dpdk(const Results& results, ReportPage& page) {
   for (const auto& [name, result] : results)
     for (const DpdkCase& c : result.cases)
       if (find_group(base_groups, c.group) == nullptr && find_group(factors, c.group) == nullptr &&
-          c.group != ports_group)
+          c.group != ports_group && c.group != prefetch_group)
         factors.push_back({c.group, c.group});
   constexpr std::string_view measures = "time per packet: of each round the median burst, of the rounds the best one";
   constexpr std::string_view against =
       "a loop that only moves the frames (io), and a parser with a constant outer header that looks nothing up (blind "
       "encapsulation), both in the same run; 1.8\xc3\x97 is 1.8 times the latter";
   constexpr std::string_view blind_to = "what a NIC and its driver add, or frames that DMA left outside the cache";
-  add_bars(results, keys_of(results, base_groups, families.cases), {"Cost per packet", measures, against, blind_to},
-           page);
+  add_bars(results, keys_of(results, base_groups, {}), {"Cost per packet", measures, against, blind_to}, page);
   add_lines(results, families, page);
+  add_bars(results, prefetch_keys(results),
+           {"What fetching ahead is worth",
+            "the same packets: by stages, each fetching what the next will read; by stages without that "
+            "(_staged_unfetched); each packet through all stages before the next (_noprefetch)",
+            against, blind_to, "blind", false},
+           page);
   add_bars(results, keys_of(results, factors, families.cases),
            {"What the cost depends on", measures, against, blind_to}, page);
-  add_bars(results, keys_of(results, std::array{GroupTitle{ports_group, ""}}, {}),
-           {"Whole loops over software ports", "receive, forward and send over DPDK's software ports, time per packet",
-            "each other: what differs is the port, the work on a packet is the same",
-            "a NIC; these ports copy or allocate where a NIC does not", false},
-           page);
+  add_bars(
+      results, keys_of(results, std::array{GroupTitle{ports_group, ""}}, {}),
+      {"Whole loops over software ports", "receive, forward and send over DPDK's software ports, time per packet",
+       "5tswap over the same port, which swaps MAC addresses, IP addresses and ports; 1.4\xc3\x97 is 1.4 times that",
+       "a NIC; net_pcap copies every packet, net_null makes it of zeros (no VIP's), net_ring only passes it on",
+       "5tswap", false},
+      page);
 }
 
 }  // namespace sluice::bench

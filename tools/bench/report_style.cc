@@ -38,9 +38,9 @@ code { font-size: 0.9em; }
 ul { list-style: none; margin: 0; padding: 0; }
 .sources { color: var(--soft); font-size: 14px; overflow-wrap: anywhere; }
 .sources strong { color: var(--ink); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 12px; margin: 24px 0 0; }
+.tiles { display: flex; flex-wrap: wrap; gap: 12px; margin: 24px 0 0; }
 .tiles li { background: var(--paper); border: 1px solid var(--edge); border-radius: 10px; padding: 14px 16px;
-  max-width: 340px; }
+  flex: 1 1 180px; max-width: 340px; }
 .tiles strong { display: block; font-size: 27px; line-height: 1.2; font-weight: 650; letter-spacing: -0.02em; }
 .tiles span { display: block; margin-top: 4px; color: var(--soft); font-size: 13px; line-height: 1.4;
   overflow-wrap: anywhere; }
@@ -101,7 +101,7 @@ svg text.on.h3 { fill: var(--t3); } svg text.on.h4 { fill: var(--t4); } svg text
 @media screen and (max-width: 700px) {
   main { padding: 22px 10px 36px; }
   h1 { font-size: 25px; }
-  .tiles { grid-template-columns: repeat(auto-fill, minmax(148px, 1fr)); gap: 8px; }
+  .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(148px, 1fr)); gap: 8px; }
   .tiles strong { font-size: 22px; }
   section { padding: 16px 10px; border-radius: 8px; }
   dl { grid-template-columns: 1fr; gap: 0; }
