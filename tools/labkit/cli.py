@@ -9,7 +9,7 @@ import time
 
 from . import interrupts, lab, netns, servers, state
 from .errors import NOT_FOUND, REFUSED, USAGE, Interrupted, LabError
-from .plan import CLIENT4, CLIENT6, VIP4, VIP6, VIP_PORT, Options
+from .plan import CLIENT4, CLIENT6, PLANES, PORT_DRIVERS, VIP4, VIP6, VIP_PORT, Options
 from .shares import bar, expected_shares
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -75,10 +75,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_up(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--balancers", type=int, default=Options.balancers, metavar="N")
+    sub.add_argument("--balancers", type=int, metavar="N", help="default: 1, or 2 with --plane mixed")
     sub.add_argument("--backends", type=int, default=Options.backends, metavar="N")
     sub.add_argument("--weights", type=_weights, default=(), metavar="W,W,...", help="one for all, or one for each (100)")
-    sub.add_argument("--plane", choices=["xdp"], default=Options.plane)
+    sub.add_argument("--plane", choices=PLANES, default=Options.plane,
+                     help="of the balancers (default: xdp); mixed: odd ones xdp, even ones dpdk")
+    sub.add_argument("--port", choices=PORT_DRIVERS, default=Options.port,
+                     help="how sluice-dpdk has its port: af_xdp (default) takes it from the kernel, af_packet shares it")
     sub.add_argument("--encapsulation", choices=["ipip", "gue"], default=Options.encapsulation)
     sub.add_argument("--underlay", type=int, choices=[4, 6], default=Options.underlay,
                      help="address family of the tunnels to the backends (default: 4); both VIPs use it")
@@ -108,7 +111,8 @@ def _print(arguments, value: dict, text: str) -> None:
 
 def _up(arguments) -> int:
     options = Options(**{field: getattr(arguments, field) for field in
-                         ("name", "balancers", "backends", "weights", "plane", "encapsulation", "underlay", "mtu", "slots", "track")})
+                         ("name", "balancers", "backends", "weights", "plane", "port", "encapsulation", "underlay", "mtu",
+                          "slots", "track")})
     began = time.monotonic()
     made, is_new = lab.up(options, os.path.abspath(arguments.build))
     seconds = time.monotonic() - began
