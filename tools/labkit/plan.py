@@ -55,6 +55,8 @@ class Options:
         if not 1280 <= self.mtu <= 3400:
             raise LabError(f"--mtu {self.mtu} is out of range", code=USAGE,
                            hint="1280 (the least of IPv6) to 3400 (XDP on veth needs the packet in one page)")
+        if self.plane != "xdp" and self.port == "af_packet" and self.mtu > 1500:
+            raise LabError(f"--mtu {self.mtu} is more than a port by af_packet takes", code=USAGE, hint="up to 1500, or --port af_xdp")
         weights = self.weights or (100,)
         if len(weights) == 1:
             weights = weights * self.backends
