@@ -22,7 +22,7 @@ def _start_built(lab, *arguments: str) -> subprocess.Popen:
 import sys
 sys.path.insert(0, {str(REPOSITORY / 'tools')!r})
 from labkit import quickstart
-quickstart.build = lambda screen: None
+quickstart.build = lambda screen, planes: None
 sys.exit(quickstart.main(["--name", {lab.name!r}, *sys.argv[1:]]))"""
     return subprocess.Popen(["/usr/bin/python3", "-B", "-c", program, *arguments], stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, text=True, env={**os.environ, "SLUICE_BUILD": lab.build})
