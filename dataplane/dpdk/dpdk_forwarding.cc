@@ -239,9 +239,9 @@ Result<NextHop> DpdkForwarding::next_hop_of(const ResolvedHop& hop) const {
   for (std::size_t i = 0; i < ports_.size(); ++i) {
     const std::string interface = interface_of(i);
     if (interface.empty() || if_nametoindex(interface.c_str()) != hop.interface) continue;
-    // With one port "out the way it came" is the same.
+    // With one port "out the way it came" is the same. The source is the kernel's for this interface: the port's own.
     const auto number = static_cast<std::uint32_t>(ports_.size() == 1 ? 0 : i + 1);
-    return NextHop{hop.destination_mac, ports_[i].mac(), number};
+    return NextHop{hop.destination_mac, hop.source_mac, number};
   }
   char name[IF_NAMESIZE] = "?";
   if_indextoname(hop.interface, name);

@@ -78,15 +78,8 @@ Status KernelInterface::set_up(const Options& options) {
   // Whoever had the interface before may have promised the kernel to complete its checksums.
   if (ioctl(queues_.front().get(), TUNSETOFFLOAD, 0UL) != 0) return failed("offloads");
   const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (Status done = set_mac(socket.get(), options.mac); !done) return done;
   ifreq request = request_for(name_);
-  if (ioctl(socket.get(), SIOCGIFHWADDR, &request) != 0) return failed("MAC address");
-  if (!std::equal(options.mac.begin(), options.mac.end(),
-                  reinterpret_cast<const std::uint8_t*>(request.ifr_hwaddr.sa_data))) {
-    request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
-    std::copy(options.mac.begin(), options.mac.end(), reinterpret_cast<std::uint8_t*>(request.ifr_hwaddr.sa_data));
-    if (ioctl(socket.get(), SIOCSIFHWADDR, &request) != 0) return failed("MAC address");
-  }
-  request = request_for(name_);
   request.ifr_mtu = options.mtu;
   if (ioctl(socket.get(), SIOCSIFMTU, &request) != 0) return failed("MTU");
   request = request_for(name_);
@@ -94,6 +87,20 @@ Status KernelInterface::set_up(const Options& options) {
   request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
   if (ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) return failed("flags");
   return {};
+}
+
+// An address of its own is fine for a port that has none (net_ring).
+Status KernelInterface::set_mac(int socket, const MacAddress& mac) {
+  ifreq request = request_for(name_);
+  auto* present = reinterpret_cast<std::uint8_t*>(request.ifr_hwaddr.sa_data);
+  bool is_done = ioctl(socket, SIOCGIFHWADDR, &request) == 0;
+  if (is_done && mac != MacAddress{} && !std::equal(mac.begin(), mac.end(), present)) {
+    request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+    std::copy(mac.begin(), mac.end(), present);
+    is_done = ioctl(socket, SIOCSIFHWADDR, &request) == 0;
+  }
+  if (is_done) return {};
+  return errno_error("kernel interface " + name_ + ": cannot set its MAC address", errno);
 }
 
 Status KernelInterface::keep() {

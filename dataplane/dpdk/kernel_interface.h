@@ -42,6 +42,7 @@ class KernelInterface {
   explicit KernelInterface(std::string name) : name_(std::move(name)) {}
   Status open_queue();
   Status set_up(const Options& options);
+  Status set_mac(int socket, const MacAddress& mac);
 
   std::string name_;
   std::vector<UniqueFd> queues_;

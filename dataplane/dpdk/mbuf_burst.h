@@ -8,8 +8,9 @@
 
 namespace sluice {
 
-// Room that every frame of a burst has before it; a buffer with less has come from elsewhere and is copied first.
-inline constexpr std::uint32_t mbuf_headroom_bytes = RTE_PKTMBUF_HEADROOM;
+// Room that every frame of a burst has before it, also if a tag was put back; a buffer with less has come from
+// elsewhere and is copied first.
+inline constexpr std::uint32_t mbuf_headroom_bytes = RTE_PKTMBUF_HEADROOM - SLUICE_TAG_BYTES;
 static_assert(mbuf_headroom_bytes >= SLUICE_OUTER_BYTES_MAX, "the longest outer header fits before every frame");
 
 // In one piece, with the room, and with its tags where they belong?

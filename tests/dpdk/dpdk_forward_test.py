@@ -104,7 +104,8 @@ def test_ipv6_neighbours_are_found_beside(xdp_bed):
     run("ip", "-n", bed.far, "addr", "add", "fd00::1/64", "dev", "f0", "nodad")
     server = ECHO_SERVER.replace('("10.2.0.2", 8080)', '("fd00::2", 8080), family=socket.AF_INET6')
     client = ECHO_CLIENT.replace("10.2.0.2", "fd00::2")
-    process = subprocess.Popen([*bed.enter(bed.balancer), sys.executable, "-c", server], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*bed.enter(bed.balancer), sys.executable, "-c", server], stdout=subprocess.PIPE,
+                               text=True)
     bed.processes.append(process)
     assert process.stdout.readline() == "listening\n"
     run("timeout", "60", *bed.enter(bed.far), sys.executable, "-c", client)
@@ -166,7 +167,7 @@ def test_two_ports():
 def test_two_workers_on_two_queues():
     with DpdkBed("af_packet") as bed:
         bed.workers = 2
-        bed.ports = ['{ device = "net_af_packet0,iface=eth0,qpairs=2" }']
+        bed.ports = ['{ device = "net_af_packet0,iface=eth0,qpairs=2,framecnt=4096" }']
         bed.write_config()
         bed.start()
         assert "every CPU is a worker's" in bed.log() or "workers on CPU" in bed.log()

@@ -241,6 +241,7 @@ TEST_F(WorkerTest, ATagThatThePortTookOffIsPutBack) {
   const auto frames = sent();
   ASSERT_EQ(frames.size(), 1u);
   EXPECT_EQ(frames[0].size(), vip_frame().size() + 4 + 20);
+  EXPECT_EQ(worker_->counts().copied, 0u);
   EXPECT_EQ(Bytes(frames[0].begin() + 12, frames[0].begin() + 18), (Bytes{0x81, 0, 0x20, 5, 8, 0}));
 }
 
