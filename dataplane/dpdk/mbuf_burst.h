@@ -31,4 +31,11 @@ inline void take_frame(const PacketBurst& burst, std::uint32_t i, rte_mbuf* mbuf
   mbuf->pkt_len = mbuf->data_len;
 }
 
+// The same where all frames of a burst have become longer alike (PacketBurst::outer_bytes).
+inline void prepend(rte_mbuf* mbuf, std::uint32_t bytes) {
+  mbuf->data_off = static_cast<std::uint16_t>(mbuf->data_off - bytes);
+  mbuf->data_len = static_cast<std::uint16_t>(mbuf->data_len + bytes);
+  mbuf->pkt_len += bytes;
+}
+
 }  // namespace sluice

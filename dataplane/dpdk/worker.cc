@@ -12,6 +12,7 @@
 
 #include "error.h"
 #include "mbuf_burst.h"
+#include "port_interrupts.h"
 #include "sluice_pipeline.h"
 
 namespace sluice {
@@ -26,6 +27,9 @@ constexpr microseconds spin_time{200};
 // overflows only if 10 million packets a second begin within one sleep.
 constexpr microseconds sleep_first{10};
 constexpr microseconds sleep_longest{100};
+// Where every port can wake its worker. Bounded all the same: a frame that comes between the last look and the arming
+// of the interrupt is seen no later than this.
+constexpr std::chrono::milliseconds woken_sleep_longest{1};
 // The host's own traffic (ssh, BGP, ARP) is looked for this often while packets flow; asking costs a system call, which
 // so stays below 1 % of the worker's time.
 constexpr microseconds kernel_interval{20};
@@ -122,6 +126,12 @@ std::uint32_t Worker::poll_queue(const RxQueue& queue, sluice_tables* tables, st
   burst.count = count;
   burst.headroom_bytes = mbuf_headroom_bytes;
   process_(tables, number_, tick, &burst);
+  if (SLUICE_LIKELY(burst.outer_bytes != 0)) {
+    for (std::uint32_t i = 0; i < count; ++i) prepend(mbufs[i], burst.outer_bytes);
+    flush(tx_[queue.port]);
+    send_all(tx_[queue.port], mbufs.data(), count);
+    return received;
+  }
   for (std::uint32_t i = 0; i < count; ++i) {
     take_frame(burst, i, mbufs[i]);
     finish(queue, mbufs[i], burst.verdicts[i]);
@@ -178,15 +188,18 @@ void Worker::send(std::uint32_t port, rte_mbuf* mbuf) {
   if (buffer.count == buffer.mbufs.size()) flush(buffer);
 }
 
-// A full queue is not waited for: packets that wait here would only make those behind them late.
 void Worker::flush(TxBuffer& buffer) {
   if (buffer.count == 0) return;
-  const std::uint16_t sent = rte_eth_tx_burst(buffer.port_id, buffer.queue, buffer.mbufs.data(), buffer.count);
-  if (SLUICE_UNLIKELY(sent < buffer.count)) {
-    add(counts_.tx_unsent, static_cast<std::uint64_t>(buffer.count - sent));
-    rte_pktmbuf_free_bulk(buffer.mbufs.data() + sent, static_cast<unsigned>(buffer.count - sent));
-  }
+  send_all(buffer, buffer.mbufs.data(), buffer.count);
   buffer.count = 0;
+}
+
+// A full queue is not waited for: packets that wait here would only make those behind them late.
+void Worker::send_all(const TxBuffer& to, rte_mbuf** mbufs, std::uint32_t count) {
+  const std::uint16_t sent = rte_eth_tx_burst(to.port_id, to.queue, mbufs, static_cast<std::uint16_t>(count));
+  if (SLUICE_LIKELY(sent == count)) return;
+  add(counts_.tx_unsent, count - sent);
+  rte_pktmbuf_free_bulk(mbufs + sent, count - sent);
 }
 
 void Worker::flush_all() {
@@ -227,6 +240,20 @@ void Worker::sleep(microseconds time) {
   epochs_->enter(number_);
 }
 
+bool Worker::arm(PortInterrupts& interrupts) const {
+  std::vector<PortInterrupts::Queue> queues;
+  std::vector<int> kernel;
+  for (const RxQueue& queue : queues_) queues.emplace_back(queue.port_id, queue.queue);
+  for (const RxQueue& queue : kernel_queues_) kernel.push_back(queue.kernel_fd);
+  return interrupts.arm(queues, kernel);
+}
+
+void Worker::sleep_until_woken(PortInterrupts& interrupts) {
+  epochs_->leave(number_);
+  interrupts.wait(woken_sleep_longest);
+  epochs_->enter(number_);
+}
+
 void Worker::run(const std::atomic<bool>& stop) {
   // The default slack of 50 us would be half a sleep on top.
   prctl(PR_SET_TIMERSLACK, 1000UL);
@@ -235,6 +262,8 @@ void Worker::run(const std::atomic<bool>& stop) {
   std::uint64_t busy_at = rte_rdtsc();
   std::uint64_t kernel_at = busy_at;
   microseconds sleep_next = sleep_first;
+  PortInterrupts interrupts;
+  const bool can_be_woken = idle_ == IdleMode::adaptive && arm(interrupts);
   epochs_->enter(number_);
   while (!stop.load(std::memory_order_relaxed)) {
     const std::uint64_t now = rte_rdtsc();
@@ -248,7 +277,10 @@ void Worker::run(const std::atomic<bool>& stop) {
       busy_at = now;
       sleep_next = sleep_first;
     } else if (idle_ == IdleMode::adaptive && now - busy_at >= spin_cycles) {
-      sleep(sleep_next);
+      if (can_be_woken && sleep_next == sleep_longest)
+        sleep_until_woken(interrupts);
+      else
+        sleep(sleep_next);
       sleep_next = std::min(2 * sleep_next, sleep_longest);
     }
   }

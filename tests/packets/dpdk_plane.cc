@@ -30,7 +30,10 @@ void process_and_note(sluice_tables* tables, std::uint32_t worker, std::uint32_t
   for (std::uint32_t i = 0; i < burst->count; ++i)
     std::fill(burst->data[i] - burst->headroom_bytes, burst->data[i], std::uint8_t{0xff});
   burst_function()(tables, worker, now, burst);
-  burst_verdicts().insert(burst_verdicts().end(), burst->verdicts, burst->verdicts + burst->count);
+  // The worker is given what the packet path says, told at once or not.
+  PacketBurst told = *burst;
+  settle(&told);
+  burst_verdicts().insert(burst_verdicts().end(), told.verdicts, told.verdicts + told.count);
 }
 
 template <typename T>

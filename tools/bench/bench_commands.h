@@ -13,6 +13,7 @@ namespace sluice::bench {
 using AddCommand = void (*)(CLI::App& app);
 
 void add_churn_command(CLI::App& app);
+void add_dpdk_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_table_command(CLI::App& app);
 void add_veth_command(CLI::App& app);

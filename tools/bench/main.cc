@@ -10,6 +10,9 @@ int main(int argc, char** argv) {
       add_churn_command,
       add_report_command,
       add_table_command,
+#ifdef SLUICE_WITH_DPDK
+      add_dpdk_command,
+#endif
 #ifdef SLUICE_WITH_XDP
       add_veth_command,
       add_xdp_command,

@@ -19,6 +19,20 @@ struct PacketBurst {
   // In.
   sluice_u32 count;           // 0 .. burst_frames_max
   sluice_u32 headroom_bytes;  // SLUICE_OUTER_BYTES_MAX, and no packet is refused for want of it
+  // Out. Not 0: every frame was forwarded, leaves the way it came and begins so many bytes earlier. data, bytes and
+  // verdicts then still say what they said before; settle() makes them say it. (2 ticks of 23 a packet: `sluice-bench
+  // dpdk`, tcp4_stateless_1k.)
+  sluice_u32 outer_bytes;
 };
+
+static inline void settle(PacketBurst* burst) {
+  if (burst->outer_bytes == 0) return;
+  for (sluice_u32 i = 0; i < burst->count; ++i) {
+    burst->data[i] -= burst->outer_bytes;
+    burst->bytes[i] += burst->outer_bytes;
+    burst->verdicts[i] = {SLUICE_REASON_forwarded, 0};
+  }
+  burst->outer_bytes = 0;
+}
 
 }  // namespace sluice

@@ -33,7 +33,7 @@ struct Lanes {
   LaneSet whole;  // left to sluice_process()
   LaneSet tracked;
   LaneSet opens;  // TCP SYN
-  LaneSet plain;  // IPv4, not whole, and of lane 0's service
+  LaneSet plain;  // not whole, and of lane 0's service, which takes no chain
 };
 
 struct Burst {

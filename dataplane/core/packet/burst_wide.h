@@ -56,14 +56,18 @@ SLUICE_INLINE Wide shuffle_bytes(Wide x, __m128i order) {
 SLUICE_INLINE Mask are_equal(Wide a, Wide b) {
   return _mm512_cmpeq_epi64_mask(a, b);
 }
-SLUICE_INLINE Mask are_greater(Wide a, Wide b) {
-  return _mm512_cmpgt_epi64_mask(a, b);
-}  // signed
-SLUICE_INLINE Mask either(Mask a, Mask b) {
-  return static_cast<Mask>(a | b);
+// Of those in `mask`: where a == b, a != b, a <= b (signed). One instruction each, and no other joins them.
+SLUICE_INLINE Mask equal_of(Mask mask, Wide a, Wide b) {
+  return _mm512_mask_cmpeq_epi64_mask(mask, a, b);
 }
-SLUICE_INLINE Mask both(Mask a, Mask b) {
-  return static_cast<Mask>(a & b);
+SLUICE_INLINE Mask differing_of(Mask mask, Wide a, Wide b) {
+  return _mm512_mask_cmpneq_epi64_mask(mask, a, b);
+}
+SLUICE_INLINE Mask fitting_of(Mask mask, Wide a, Wide b) {
+  return _mm512_mask_cmple_epi64_mask(mask, a, b);
+}
+SLUICE_INLINE Mask all_lanes() {
+  return 0xff;
 }
 SLUICE_INLINE Wide choose(Mask mask, Wide yes, Wide no) {
   return _mm512_mask_blend_epi64(mask, no, yes);
@@ -143,14 +147,17 @@ SLUICE_INLINE Wide shuffle_bytes(Wide x, __m128i order) {
 SLUICE_INLINE Mask are_equal(Wide a, Wide b) {
   return _mm256_cmpeq_epi64(a, b);
 }
-SLUICE_INLINE Mask are_greater(Wide a, Wide b) {
-  return _mm256_cmpgt_epi64(a, b);
-}  // signed
-SLUICE_INLINE Mask either(Mask a, Mask b) {
-  return _mm256_or_si256(a, b);
+SLUICE_INLINE Mask equal_of(Mask mask, Wide a, Wide b) {
+  return _mm256_and_si256(mask, _mm256_cmpeq_epi64(a, b));
 }
-SLUICE_INLINE Mask both(Mask a, Mask b) {
-  return _mm256_and_si256(a, b);
+SLUICE_INLINE Mask differing_of(Mask mask, Wide a, Wide b) {
+  return _mm256_andnot_si256(_mm256_cmpeq_epi64(a, b), mask);
+}
+SLUICE_INLINE Mask fitting_of(Mask mask, Wide a, Wide b) {
+  return _mm256_andnot_si256(_mm256_cmpgt_epi64(a, b), mask);
+}
+SLUICE_INLINE Mask all_lanes() {
+  return _mm256_set1_epi64x(-1);
 }
 SLUICE_INLINE Wide choose(Mask mask, Wide yes, Wide no) {
   return _mm256_blendv_epi8(no, yes, mask);
