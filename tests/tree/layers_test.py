@@ -26,7 +26,7 @@ LAYERS = {
     "bpf": {ABI},
     "tools/cli": CORE | {ABI, "dataplane/replay"},
     # Benchmarks measure what they are about: the planes' own pieces.
-    "tools/bench": CORE | {ABI, "dataplane/host", "dataplane/xdp"},
+    "tools/bench": CORE | {ABI, "dataplane/host", "dataplane/xdp", "dataplane/dpdk"},
 }
 # These measure and test everything, and nothing includes them.
 FREE = ("perf", "tests")
