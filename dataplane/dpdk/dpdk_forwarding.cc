@@ -136,6 +136,7 @@ PortOptions DpdkForwarding::port_options(const DpdkPortConfig& config) const {
   options.rx_queues = config.queues != 0 ? config.queues : config_.workers;
   options.tx_queues = config_.workers;
   options.mtu = config.mtu;
+  options.interrupts = config_.idle == IdleMode::adaptive;
   return options;
 }
 

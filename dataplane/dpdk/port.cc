@@ -142,8 +142,14 @@ Status Port::configure() {
     conf.rx_adv_conf.rss_conf.rss_hf = rss;
   }
   conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+  conf.intr_conf.rxq = options_.interrupts ? 1 : 0;
   take_eal_log();
-  if (const int failed = rte_eth_dev_configure(id_, options_.rx_queues, options_.tx_queues, &conf); failed != 0)
+  int failed = rte_eth_dev_configure(id_, options_.rx_queues, options_.tx_queues, &conf);
+  if (failed != 0 && options_.interrupts) {
+    conf.intr_conf.rxq = 0;
+    failed = rte_eth_dev_configure(id_, options_.rx_queues, options_.tx_queues, &conf);
+  }
+  if (failed != 0)
     return port_error(ErrorCode::unsupported, options_.device, "cannot be configured: " + eal_reason(-failed));
   return {};
 }

@@ -20,6 +20,7 @@ struct PortOptions {
   std::uint16_t rx_queues = 1;
   std::uint16_t tx_queues = 1;
   std::uint16_t mtu = 1500;
+  bool interrupts = false;  // ask for receive interrupts, where the driver has them (port_interrupts.h)
 };
 
 // "net_af_packet0" of "net_af_packet0,iface=eth0"

@@ -12,6 +12,7 @@
 
 #include "error.h"
 #include "mbuf_burst.h"
+#include "port_interrupts.h"
 #include "sluice_pipeline.h"
 
 namespace sluice {
@@ -26,6 +27,9 @@ constexpr microseconds spin_time{200};
 // overflows only if 10 million packets a second begin within one sleep.
 constexpr microseconds sleep_first{10};
 constexpr microseconds sleep_longest{100};
+// Where every port can wake its worker. Bounded all the same: a frame that comes between the last look and the arming
+// of the interrupt is seen no later than this.
+constexpr std::chrono::milliseconds woken_sleep_longest{1};
 // The host's own traffic (ssh, BGP, ARP) is looked for this often while packets flow; asking costs a system call, which
 // so stays below 1 % of the worker's time.
 constexpr microseconds kernel_interval{20};
@@ -236,6 +240,20 @@ void Worker::sleep(microseconds time) {
   epochs_->enter(number_);
 }
 
+bool Worker::arm(PortInterrupts& interrupts) const {
+  std::vector<PortInterrupts::Queue> queues;
+  std::vector<int> kernel;
+  for (const RxQueue& queue : queues_) queues.emplace_back(queue.port_id, queue.queue);
+  for (const RxQueue& queue : kernel_queues_) kernel.push_back(queue.kernel_fd);
+  return interrupts.arm(queues, kernel);
+}
+
+void Worker::sleep_until_woken(PortInterrupts& interrupts) {
+  epochs_->leave(number_);
+  interrupts.wait(woken_sleep_longest);
+  epochs_->enter(number_);
+}
+
 void Worker::run(const std::atomic<bool>& stop) {
   // The default slack of 50 us would be half a sleep on top.
   prctl(PR_SET_TIMERSLACK, 1000UL);
@@ -244,6 +262,8 @@ void Worker::run(const std::atomic<bool>& stop) {
   std::uint64_t busy_at = rte_rdtsc();
   std::uint64_t kernel_at = busy_at;
   microseconds sleep_next = sleep_first;
+  PortInterrupts interrupts;
+  const bool can_be_woken = idle_ == IdleMode::adaptive && arm(interrupts);
   epochs_->enter(number_);
   while (!stop.load(std::memory_order_relaxed)) {
     const std::uint64_t now = rte_rdtsc();
@@ -257,7 +277,10 @@ void Worker::run(const std::atomic<bool>& stop) {
       busy_at = now;
       sleep_next = sleep_first;
     } else if (idle_ == IdleMode::adaptive && now - busy_at >= spin_cycles) {
-      sleep(sleep_next);
+      if (can_be_woken && sleep_next == sleep_longest)
+        sleep_until_woken(interrupts);
+      else
+        sleep(sleep_next);
       sleep_next = std::min(2 * sleep_next, sleep_longest);
     }
   }

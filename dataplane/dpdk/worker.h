@@ -20,6 +20,8 @@
 
 namespace sluice {
 
+class PortInterrupts;
+
 // Two lines: processors fetch lines in pairs, so a neighbour's line travels along with the own one.
 inline constexpr std::size_t worker_alignment = std::size_t{2} * RTE_CACHE_LINE_SIZE;
 // RTE_MAX_ETHPORTS of the distribution's build.
@@ -104,6 +106,8 @@ class alignas(worker_alignment) Worker {
   void send_all(const TxBuffer& to, rte_mbuf** mbufs, std::uint32_t count);
   void flush_all();
   void sleep(std::chrono::microseconds time);
+  bool arm(PortInterrupts& interrupts) const;
+  void sleep_until_woken(PortInterrupts& interrupts);
 
   std::uint32_t number_;
   std::uint32_t ports_count_;

@@ -21,6 +21,8 @@ from labkit.plan import VIP4, VIP_PORT  # noqa: E402
 
 LAB = str(REPOSITORY / "tools" / "lab")
 BUILD = os.environ.get("SLUICE_BUILD", str(REPOSITORY / "build"))
+# A build without DPDK has no sluice-dpdk (meson says which there are); a plane that should be there is not passed over.
+PLANES = os.environ.get("SLUICE_PLANES", "xdp dpdk").split()
 
 
 class Lab:

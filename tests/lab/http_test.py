@@ -5,18 +5,20 @@ import signal
 import time
 
 import pytest
-from conftest import wait_until
+from conftest import PLANES, wait_until
 
 from labkit import shares
 
 WEIGHTS = {"b1": 100, "b2": 50, "b3": 200}
 
 
-@pytest.fixture(scope="module")
-def lab(make_lab):
+@pytest.fixture(scope="module", params=PLANES)
+def lab(make_lab, request):
     lab = make_lab()
-    lab.run("up", "--backends", 3, "--weights", ",".join(str(weight) for weight in WEIGHTS.values()))
-    return lab
+    lab.run("up", "--plane", request.param, "--backends", 3, "--weights", ",".join(str(weight) for weight in WEIGHTS.values()))
+    yield lab
+    lab.run("down")
+    lab.assert_gone()
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -108,24 +110,29 @@ def test_living_connections_survive_weight_changes(lab, family):
 
 def test_exec_runs_in_the_namespace_with_our_programs_at_hand(lab):
     assert lab.run("exec", "lb1", "--", "sh", "-c", "exit 7", code=7).stdout == ""
-    assert "10.2.1.2" in lab.execute("lb1", "ip", "-4", "address", "show", "eth0")
+    assert "10.2.1.2" in lab.execute("lb1", "ip", "-4", "address", "show")
     assert lab.execute("lb1", "sh", "-c", "echo $SLUICE_SOCKET").strip() == f"/run/sluice-lab/{lab.name}/lb1/plane.sock"
     assert json.loads(lab.execute("lb1", "sluice", "stats", "-o", "json"))["rx_packets"] > 0
     lab.run("exec", "lb7", "--", "true", code=3)
 
 
-def test_forwarding_outlives_the_plane_process(lab):
+def test_forwarding_outlives_the_plane_process(make_lab):
+    """Of XDP: its programs are the kernel's."""
+    lab = make_lab()
+    lab.run("up", "--backends", 2)
     lab.run("stop", "lb1", "--kill")
     assert lab.json("http", "--requests", 200)["failed"] == 0
     lab.run("start", "lb1")
     assert lab.json("http", "--requests", 200)["failed"] == 0
+    lab.run("down")
 
 
+@pytest.mark.parametrize("plane", PLANES)
 @pytest.mark.parametrize("encapsulation", ["ipip", "gue"])
 @pytest.mark.parametrize("underlay", [4, 6])
-def test_every_tunnel_carries_both_families(make_lab, encapsulation, underlay):
+def test_every_tunnel_carries_both_families(make_lab, plane, encapsulation, underlay):
     lab = make_lab()
-    lab.run("up", "--backends", 2, "--encapsulation", encapsulation, "--underlay", underlay)
+    lab.run("up", "--plane", plane, "--backends", 2, "--encapsulation", encapsulation, "--underlay", underlay)
     for family in (4, 6):
         assert lab.json("http", "--family", family, "--requests", 100)["failed"] == 0
         assert lab.json("http", "--family", family, "--requests", 4, "--upload", 200_000)["failed"] == 0

@@ -11,7 +11,8 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
-from labkit import plan, shares  # noqa: E402
+from labkit import plan, probe, shares  # noqa: E402
+from labkit.errors import LabError  # noqa: E402
 
 
 def test_addresses_and_names_are_all_different():
@@ -34,6 +35,41 @@ def test_interface_names_fit_the_kernel():
     ("xsluice-a-b1", "a", False), ("sluice-a-", "a", False)])
 def test_a_namespace_belongs_to_one_lab(namespace, lab, belongs):
     assert plan.namespace_belongs(namespace, lab) is belongs
+
+
+def test_mixed_planes_take_turns_and_need_two():
+    made = plan.Plan(plan.Options(plane="mixed").checked())
+    assert [node.plane for node in made.balancers] == ["xdp", "dpdk"]
+    assert [node.plane for node in plan.Plan(plan.Options(plane="mixed", balancers=3).checked()).balancers] == ["xdp", "dpdk", "xdp"]
+    assert [node.plane for node in plan.Plan(plan.Options().checked()).balancers] == ["xdp"]
+    with pytest.raises(LabError, match="--balancers 1"):
+        plan.Options(plane="mixed", balancers=1).checked()
+
+
+@pytest.mark.parametrize("port, interface", [("af_xdp", "up0"), ("af_packet", "eth0")])
+def test_the_hosts_addresses_are_where_its_own_packets_come_in(port, interface):
+    balancer = plan.Plan(plan.Options(plane="dpdk", port=port).checked()).balancers[0]
+    commands = plan.line_commands(balancer, "router")
+    assert f"addr add 10.2.1.2/24 dev {interface}" in commands and "link set eth0 up" in commands
+    assert all(command.endswith(f"dev {interface}") for command in plan.gateway_commands(balancer))
+    assert any(command.startswith("tuntap add dev up0") for command in commands) is (port == "af_xdp")
+
+
+def _probes(text: str) -> list[probe.Probe]:
+    """A probe every 10 ms: '+' came through, '-' did not."""
+    return [probe.Probe(index / 100, mark == "+") for index, mark in enumerate(text)]
+
+
+@pytest.mark.parametrize("seen, lengths", [
+    ("++++", []), ("+++---+++", [30]), ("---+++", [30]),
+    ("++-+-+-+++", [50]),                            # half of them by another balancer: one outage
+    ("+-" + 30 * "+" + "--+", [10, 20]),             # far apart: two
+    ("++---", [20]), ("-", [0]), ("", [])])
+def test_outages_reach_to_the_first_that_comes_through(seen, lengths):
+    found = probe.outages(_probes(seen))
+    assert [outage["ms"] for outage in found] == lengths
+    assert sum(outage["lost"] for outage in found) == seen.count("-")
+    assert all(outage["ended"] for outage in found) is not seen.endswith("-")
 
 
 def test_several_balancers_are_a_group_of_nexthops_and_one_is_plain():

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import BUILD, REPOSITORY, wait_until
+from conftest import BUILD, PLANES, REPOSITORY, wait_until
 
 QUICKSTART = str(REPOSITORY / "tools" / "quickstart")
 
@@ -22,23 +22,26 @@ def _start_built(lab, *arguments: str) -> subprocess.Popen:
 import sys
 sys.path.insert(0, {str(REPOSITORY / 'tools')!r})
 from labkit import quickstart
-quickstart.build = lambda screen: None
+quickstart.build = lambda screen, planes: None
 sys.exit(quickstart.main(["--name", {lab.name!r}, *sys.argv[1:]]))"""
     return subprocess.Popen(["/usr/bin/python3", "-B", "-c", program, *arguments], stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, text=True, env={**os.environ, "SLUICE_BUILD": lab.build})
 
 
-def test_every_check_holds_and_nothing_is_left(make_lab):
+@pytest.mark.parametrize("plane", [*PLANES, "mixed"] if "dpdk" in PLANES else PLANES)
+def test_every_check_holds_and_nothing_is_left(make_lab, plane):
     lab = make_lab()
-    run = _start(lab, "--json")
+    run = _start(lab, "--json", "--plane", plane)
     output, screen = run.communicate(timeout=100)
     report = json.loads(output)
     assert run.returncode == 0 and report["ok"], screen
     names = [check["name"] for check in report["checks"]]
     assert len(names) == len(set(names)) >= 14
+    assert ("requests while sluice-xdp was dead: none failed" in names) is (plane != "dpdk")
+    assert ("sluice-dpdk forwards again after its restart" in names) is (plane != "xdp")
     assert set(report["shares"]) == {"by weight", "after the change"}
     assert "\x1b" not in screen  # not a terminal: no escapes
-    assert len(screen.splitlines()) <= 45 and max(len(line) for line in screen.splitlines()) <= 80
+    assert len(screen.splitlines()) <= 45 and max(len(line) for line in screen.splitlines()) <= 79
     lab.assert_gone()
 
 

@@ -46,7 +46,8 @@ def test_down_of_nothing_is_fine_and_status_of_nothing_is_not(make_lab):
 
 
 @pytest.mark.parametrize("wrong", [["--balancers", "0"], ["--backends", "201"], ["--weights", "1,2"], ["--weights", "70000"],
-                                   ["--mtu", "9000"]])
+                                   ["--mtu", "9000"], ["--plane", "mixed", "--balancers", "1"],
+                                   ["--plane", "dpdk", "--port", "af_packet", "--mtu", "1600"]])
 def test_impossible_options_make_nothing(make_lab, wrong):
     lab = make_lab()
     complaint = lab.run("up", *wrong, code=2).stderr
@@ -67,6 +68,7 @@ def test_a_program_that_fails_takes_the_lab_down_and_is_quoted(make_lab, fake_bu
 def test_a_missing_program_is_named_before_anything_is_made(make_lab, tmp_path):
     lab = make_lab(build=str(tmp_path))
     assert "dataplane/sluice-xdp is missing" in lab.run("up", code=3).stderr
+    assert "dataplane/sluice-dpdk is missing" in lab.run("up", "--plane", "dpdk", code=3).stderr
     lab.assert_gone()
 
 

@@ -9,7 +9,7 @@ import time
 
 from . import interrupts, lab, netns, servers, state
 from .errors import NOT_FOUND, REFUSED, USAGE, Interrupted, LabError
-from .plan import CLIENT4, CLIENT6, VIP4, VIP6, VIP_PORT, Options
+from .plan import CLIENT4, CLIENT6, PLANES, PORT_DRIVERS, VIP4, VIP6, VIP_PORT, Options
 from .shares import bar, expected_shares
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -61,12 +61,15 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("node", help="client, router, lb1, b1, ...")
     sub.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
     _add_http(add("http", _http, "send real HTTP requests from the client and count answers per backend"))
+    sub = add("probe", _probe, "open a connection every 5 ms and say for how long none came through; start it, then restart a balancer")
+    sub.add_argument("--duration", type=float, default=5.0, metavar="SECONDS", help="up to 3600 (default: 5); Ctrl-C ends it early")
+    sub.add_argument("--family", type=int, choices=[4, 6], default=4)
     sub = add("weight", _weight, "change a backend's weight on every balancer, under traffic if there is some")
     sub.add_argument("backend")
     sub.add_argument("weight", type=int)
     sub = add("reload", _reload, "have balancers read their configuration files again")
     sub.add_argument("node", nargs="*", help="balancers (default: all)")
-    sub = add("stop", _stop, "stop a node's programs; a balancer's XDP programs go on forwarding")
+    sub = add("stop", _stop, "stop a node's programs; an XDP balancer forwards on without its process, a DPDK balancer does not")
     sub.add_argument("node")
     sub.add_argument("--kill", action="store_true", help="by SIGKILL instead of SIGTERM")
     sub = add("start", _start, "start again what is not running on a node")
@@ -75,10 +78,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_up(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--balancers", type=int, default=Options.balancers, metavar="N")
+    sub.add_argument("--balancers", type=int, metavar="N", help="default: 1, or 2 with --plane mixed")
     sub.add_argument("--backends", type=int, default=Options.backends, metavar="N")
     sub.add_argument("--weights", type=_weights, default=(), metavar="W,W,...", help="one for all, or one for each (100)")
-    sub.add_argument("--plane", choices=["xdp"], default=Options.plane)
+    sub.add_argument("--plane", choices=PLANES, default=Options.plane,
+                     help="of the balancers (default: xdp); mixed: odd ones xdp, even ones dpdk")
+    sub.add_argument("--port", choices=PORT_DRIVERS, default=Options.port,
+                     help="how sluice-dpdk has its port: af_xdp (default) takes it from the kernel, af_packet shares it")
     sub.add_argument("--encapsulation", choices=["ipip", "gue"], default=Options.encapsulation)
     sub.add_argument("--underlay", type=int, choices=[4, 6], default=Options.underlay,
                      help="address family of the tunnels to the backends (default: 4); both VIPs use it")
@@ -108,7 +114,8 @@ def _print(arguments, value: dict, text: str) -> None:
 
 def _up(arguments) -> int:
     options = Options(**{field: getattr(arguments, field) for field in
-                         ("name", "balancers", "backends", "weights", "plane", "encapsulation", "underlay", "mtu", "slots", "track")})
+                         ("name", "balancers", "backends", "weights", "plane", "port", "encapsulation", "underlay", "mtu",
+                          "slots", "track")})
     began = time.monotonic()
     made, is_new = lab.up(options, os.path.abspath(arguments.build))
     seconds = time.monotonic() - began
@@ -142,7 +149,7 @@ def _status(arguments) -> int:
              f"{described['encapsulation']} over IPv{described['underlay']}, VIPs {VIP4} and {VIP6}"]
     for node in described["nodes"]:
         processes = " ".join(f"{one['role']}:{one['pid'] if one['alive'] else 'down'}" for one in node["processes"])
-        weight = f"weight {node['weight']:5}" if "weight" in node else " " * 12
+        weight = f"weight {node['weight']:5}" if "weight" in node else f"{node.get('plane', ''):12}"
         lines.append(f"  {node['name']:8} {node['ipv4']:12} {node['ipv6']:14} {weight}  {processes}")
     lines.append(f"logs and files: {described['directory']}")
     _print(arguments, described, "\n".join(lines))
@@ -168,9 +175,14 @@ def _exec(arguments) -> int:
         raise LabError(f"no program {command[0]!r} on PATH", code=NOT_FOUND) from None
 
 
+def _check_duration(seconds: float) -> None:
+    if not 0 < seconds <= 3600:
+        raise LabError(f"--duration {seconds} is out of range", hint="over 0 up to 3600 seconds", code=USAGE)
+
+
 def _http(arguments) -> int:
-    if arguments.duration is not None and not 0 < arguments.duration <= 3600:
-        raise LabError(f"--duration {arguments.duration} is out of range", hint="over 0 up to 3600 seconds", code=USAGE)
+    if arguments.duration is not None:
+        _check_duration(arguments.duration)
     known = state.load(arguments.name)
     requests = arguments.requests
     if requests is None and arguments.duration is None:
@@ -204,6 +216,22 @@ def _http_text(result: dict, known: state.State, host: str) -> str:
     return "\n".join(lines)
 
 
+def _probe(arguments) -> int:
+    _check_duration(arguments.duration)
+    known = state.load(arguments.name)
+    from . import probe
+
+    host, source = (VIP4, CLIENT4) if arguments.family == 4 else (VIP6, CLIENT6)
+    netns.enter(known.plan.client.namespace)
+    result = probe.run(host, source, VIP_PORT, arguments.duration, known.ports_file)
+    lines = [f"{result['sent']} connections to {host}, {result['lost']} lost their first packet; "
+             f"longest without forwarding: {result['longest_ms']} ms"]
+    lines += [f"  at {one['at_seconds']:.3f} s: {one['ms']} ms, {one['lost']} lost{'' if one['ended'] else ', and it lasts'}"
+              for one in result["outages"]]
+    _print(arguments, result, "\n".join(lines))
+    return 1 if result["lost"] == result["sent"] else 0
+
+
 def _weight(arguments) -> int:
     known, answers = lab.set_weight(arguments.name, arguments.backend, arguments.weight)
     weights = dict(zip((node.name for node in known.plan.backends), known.options.weights))
@@ -225,7 +253,11 @@ def _reload(arguments) -> int:
 def _stop(arguments) -> int:
     records = lab.stop_node(arguments.name, arguments.node, signal.SIGKILL if arguments.kill else signal.SIGTERM)
     roles = [record.role for record in records]
-    _print(arguments, {"node": arguments.node, "stopped": roles}, f"{arguments.node}: stopped {', '.join(roles) or 'nothing'}")
+    plane = state.load(arguments.name).plan.node(arguments.node).plane
+    note = {"xdp": "; its programs in the kernel forward on",
+            "dpdk": "; it forwards nothing until it is started again"}.get(plane, "")
+    _print(arguments, {"node": arguments.node, "stopped": roles},
+           f"{arguments.node}: stopped {', '.join(roles) or 'nothing'}{note}")
     return 0
 
 

@@ -70,8 +70,8 @@ def all_alive(lab: State) -> bool:
 
 
 def _build(lab: State) -> None:
-    for role in ("dataplane/sluice-xdp", "dataplane/sluice-backend", "nginx"):
-        servers.program(lab, role)  # a missing program is found before anything is made
+    for name in (*sorted({servers.plane_program(node) for node in lab.plan.balancers}), "dataplane/sluice-backend", "nginx"):
+        servers.program(lab, name)  # a missing program is found before anything is made
     os.makedirs(lab.directory, exist_ok=True)
     lab.save()
     _build_network(lab)
@@ -106,7 +106,7 @@ def _build_network(lab: State) -> None:
         for namespace, device in ((node.namespace, "eth0"), (router, node.port)):
             netns.run("nsenter", f"--net={netns.NETNS_DIRECTORY}/{namespace}", "ethtool", "-K", device,
                       "tx", "off", "tso", "off", "gso", "off", "gro", "off")
-        if node.kind == "balancer":
+        if node.plane == "xdp":
             # XDP_TX out of a veth reaches a peer only if that one runs an XDP program too. The price is a queue of
             # 256 packets, where a port without a program has the host's backlog of 1000: hence not on other ports.
             attach.append(f"link set dev {node.port} xdp obj {pass_object} sec xdp")
@@ -130,14 +130,18 @@ def _command(lab: State, node: Node, role: str) -> list[str]:
         if os.path.exists(f"{directory}/nginx.pid"):
             os.remove(f"{directory}/nginx.pid")
         return servers.web_command(lab, node)
-    pins = servers.pin_mount(lab, node.name)
-    os.makedirs(pins, exist_ok=True)
-    if not os.path.ismount(pins):
-        netns.run("mount", "-t", "bpf", "bpf", pins)
+    if node.plane != "dpdk":
+        _mount_pins(servers.pin_mount(lab, node.name))
     if role == "agent":
         return servers.agent_command(lab, node)
     state.write_atomically(servers.config_path(lab, node.name), servers.config_text(lab, node))
     return servers.plane_command(lab, node)
+
+
+def _mount_pins(pins: str) -> None:
+    os.makedirs(pins, exist_ok=True)
+    if not os.path.ismount(pins):
+        netns.run("mount", "-t", "bpf", "bpf", pins)
 
 
 def _start(lab: State, node: Node, role: str) -> Record:
@@ -198,6 +202,7 @@ def _remove_everything(name: str) -> None:
         known = state.find(name)
         if known:
             process.stop(known.processes)
+            servers.remove_leftovers(known.processes)
         for mount in state.mounts_below(f"{state.ROOT}/{name}"):
             netns.run("umount", "-l", mount)  # lazily: a shell standing in it must not stop us
         for namespace in netns.names():
@@ -263,12 +268,13 @@ def _apply(lab: State, options: Options) -> dict[str, dict]:
 
 
 def stop_node(name: str, node_name: str, number: int) -> list[Record]:
-    """Stops a node's programs by a signal; of a balancer, the XDP programs stay and go on forwarding."""
+    """Stops a node's programs by a signal. The XDP programs of a balancer stay and go on forwarding."""
     with state.locked(name):
         lab = state.load(name)
         node = lab.plan.node(node_name)
         records = [record for record in lab.processes if record.node == node.name]
         process.stop(records, number)
+        servers.remove_leftovers(records)
         lab.processes = [record for record in lab.processes if record.node != node.name]
         lab.save()
     return records
@@ -307,6 +313,7 @@ def describe(lab: State) -> dict:
         if node.kind == "backend":
             result["weight"] = weights[node.name]
         if node.kind == "balancer":
+            result["plane"] = node.plane
             result["config"] = servers.config_path(lab, node.name)
             result["socket"] = servers.socket_path(lab, node.name)
         return result

@@ -8,7 +8,7 @@ Every line is a veth pair with a subnet of its own, so every hop is routed and n
 """
 import os
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from .errors import USAGE, LabError
 
@@ -20,6 +20,9 @@ CLIENT6 = "fd00:1::2"
 BALANCERS4 = "10.2.0.0/16"
 BALANCERS6 = "fd00:2::/32"
 QUEUES_MAX = 16  # of a balancer's interface
+PLANES = ("xdp", "dpdk", "mixed")
+PORT_DRIVERS = ("af_xdp", "af_packet")  # what sluice-dpdk has its port by
+KERNEL_INTERFACE = "up0"  # the host's own way through a port that sluice-dpdk has for itself
 NODES_MAX = 200  # one /24 each, and the index is the third byte
 
 _name = re.compile(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?")
@@ -28,10 +31,11 @@ _name = re.compile(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?")
 @dataclass(frozen=True)
 class Options:
     name: str = "demo"
-    balancers: int = 1
+    balancers: int | None = None  # None: as few as the planes take
     backends: int = 4
     weights: tuple[int, ...] = ()
     plane: str = "xdp"
+    port: str = "af_xdp"
     encapsulation: str = "ipip"
     underlay: int = 4
     mtu: int = 1500
@@ -39,16 +43,20 @@ class Options:
     track: bool = True
 
     def checked(self) -> "Options":
-        """The same options with the weights filled in; raises on anything that can't be built."""
+        """The same options with what was left open filled in; raises on anything that can't be built."""
         if not _name.fullmatch(self.name):
             raise LabError(f"--name {self.name!r} is not usable", code=USAGE,
                            hint="1 to 20 of a-z, 0-9 and '-', neither first nor last a '-'")
-        for what, count in (("--balancers", self.balancers), ("--backends", self.backends)):
-            if not 1 <= count <= NODES_MAX:
-                raise LabError(f"{what} {count} is out of range", hint=f"1 to {NODES_MAX}", code=USAGE)
+        fewest = 2 if self.plane == "mixed" else 1
+        balancers = fewest if self.balancers is None else self.balancers
+        for what, count, low in (("--balancers", balancers, fewest), ("--backends", self.backends, 1)):
+            if not low <= count <= NODES_MAX:
+                raise LabError(f"{what} {count} is out of range", hint=f"{low} to {NODES_MAX}", code=USAGE)
         if not 1280 <= self.mtu <= 3400:
             raise LabError(f"--mtu {self.mtu} is out of range", code=USAGE,
                            hint="1280 (the least of IPv6) to 3400 (XDP on veth needs the packet in one page)")
+        if self.plane != "xdp" and self.port == "af_packet" and self.mtu > 1500:
+            raise LabError(f"--mtu {self.mtu} is more than a port by af_packet takes", code=USAGE, hint="up to 1500, or --port af_xdp")
         weights = self.weights or (100,)
         if len(weights) == 1:
             weights = weights * self.backends
@@ -57,7 +65,11 @@ class Options:
                            hint="one number for all, or one for each")
         for weight in weights:
             check_weight(weight)
-        return Options(**{**asdict(self), "weights": tuple(weights)})
+        return Options(**{**asdict(self), "balancers": balancers, "weights": tuple(weights)})
+
+    def plane_of(self, index: int) -> str:
+        """The plane of balancer number `index`, from 1: mixed are odd ones xdp, even ones dpdk."""
+        return self.plane if self.plane != "mixed" else ("dpdk", "xdp")[index % 2]
 
 
 def check_weight(weight: int) -> None:
@@ -67,7 +79,7 @@ def check_weight(weight: int) -> None:
 
 @dataclass(frozen=True)
 class Node:
-    """One namespace with one interface, eth0; `port` is the router's end of the line."""
+    """One namespace with one line, eth0; `port` is the router's end of it."""
     name: str
     kind: str  # client | balancer | backend
     namespace: str
@@ -78,6 +90,8 @@ class Node:
     gateway6: str
     mtu: int
     queues: int = 1  # receive queues, as those of a NIC
+    plane: str = ""  # of a balancer: xdp | dpdk
+    interface: str = "eth0"  # which has the node's addresses
 
 
 def mac(address4: str) -> str:
@@ -92,7 +106,7 @@ class Plan:
         self.router_namespace = self._namespace("router")
         self.client = Node("client", "client", self._namespace("client"), "client",
                            CLIENT4, "10.1.0.1", CLIENT6, "fd00:1::1", 1500)
-        self.balancers = [self._node("balancer", "lb", 2, i) for i in range(1, options.balancers + 1)]
+        self.balancers = [self._balancer(i) for i in range(1, options.balancers + 1)]
         self.backends = [self._node("backend", "b", 3, i) for i in range(1, options.backends + 1)]
 
     def _namespace(self, node: str) -> str:
@@ -101,8 +115,14 @@ class Plan:
     def _node(self, kind: str, prefix: str, net: int, index: int) -> Node:
         name = f"{prefix}{index}"
         return Node(name, kind, self._namespace(name), name, f"10.{net}.{index}.2", f"10.{net}.{index}.1",
-                    f"fd00:{net}:{index}::2", f"fd00:{net}:{index}::1", self.options.mtu,
-                    self.queues if kind == "balancer" else 1)
+                    f"fd00:{net}:{index}::2", f"fd00:{net}:{index}::1", self.options.mtu)
+
+    def _balancer(self, index: int) -> Node:
+        node = self._node("balancer", "lb", 2, index)
+        if self.options.plane_of(index) == "xdp":
+            return replace(node, plane="xdp", queues=self.queues)
+        # One worker, which polls one queue. By AF_PACKET the kernel sees every frame as well, and needs no other way.
+        return replace(node, plane="dpdk", interface=KERNEL_INTERFACE if self.options.port == "af_xdp" else "eth0")
 
     @property
     def nodes(self) -> list[Node]:
@@ -152,17 +172,23 @@ def node_sysctls(kind: str) -> dict[str, str]:
 def line_commands(node: Node, router_namespace: str) -> list[str]:
     """`ip -batch` lines, run in the node's namespace: its interface, whose far end is born in the router's."""
     queues = f"numrxqueues {node.queues} numtxqueues {node.queues}"
-    return ["link set lo up",
-            f"link add eth0 address {mac(node.address4)} mtu {node.mtu} {queues} type veth"
-            f" peer name {node.port} address {mac(node.gateway4)} mtu {node.mtu} {queues} netns {router_namespace}",
-            f"addr add {node.address4}/24 dev eth0",
-            f"addr add {node.address6}/64 dev eth0 nodad",
-            "link set eth0 up"]
+    commands = ["link set lo up",
+                f"link add eth0 address {mac(node.address4)} mtu {node.mtu} {queues} type veth"
+                f" peer name {node.port} address {mac(node.gateway4)} mtu {node.mtu} {queues} netns {router_namespace}"]
+    if node.interface != "eth0":
+        # Like a port that a NIC's driver has given away: no address, not even a link-local one.
+        commands += ["link set eth0 addrgenmode none", "link set eth0 up",
+                     f"tuntap add dev {node.interface} mode tap multi_queue",
+                     f"link set {node.interface} address {mac(node.address4)} mtu {node.mtu}"]
+    return [*commands,
+            f"addr add {node.address4}/24 dev {node.interface}",
+            f"addr add {node.address6}/64 dev {node.interface} nodad",
+            f"link set {node.interface} up"]
 
 
 def gateway_commands(node: Node) -> list[str]:
-    return [f"route add default via {node.gateway4} dev eth0",
-            f"route add default via {node.gateway6} dev eth0"]
+    return [f"route add default via {node.gateway4} dev {node.interface}",
+            f"route add default via {node.gateway6} dev {node.interface}"]
 
 
 def steering_mask(queues: int) -> str:

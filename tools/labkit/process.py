@@ -37,9 +37,20 @@ def start_time(pid: int) -> int:
     return int(fields[19]) if fields else 0
 
 
+def _ended(pid: int, fields: list[str]) -> bool:
+    """Whole: the first thread of a killed process is a zombie already while others, in the middle of a system call, still
+    hold its files, sockets and locks."""
+    if fields[0] not in "ZX":
+        return False
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) <= 1
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def alive(record: Record) -> bool:
     fields = stat_fields(record.pid)
-    return fields is not None and fields[0] not in "ZX" and int(fields[19]) == record.start_time
+    return fields is not None and int(fields[19]) == record.start_time and not _ended(record.pid, fields)
 
 
 def _in_namespace(pid: int, inode: int) -> bool:
@@ -54,9 +65,9 @@ def members(record: Record) -> list[int]:
     leader = stat_fields(record.pid)
     if leader is not None and int(leader[19]) != record.start_time:
         return []
-    found = []
+    found = [record.pid] if leader is not None and not _ended(record.pid, leader) else []
     for entry in os.listdir("/proc"):
-        if not entry.isdigit():
+        if not entry.isdigit() or int(entry) == record.pid:
             continue
         fields = stat_fields(int(entry))
         if (fields and fields[0] not in "ZX" and int(fields[3]) == record.pid

@@ -5,12 +5,15 @@ import os
 import shutil
 import socket
 
+from . import process
 from .errors import NOT_FOUND, UNREACHABLE, LabError
 from .plan import BALANCERS4, BALANCERS6, VIP4, VIP6, VIP_PORT, Node
+from .process import Record
 from .state import State, write_atomically
 
 BIG_FILE = "1m.bin"
 BIG_FILE_BYTES = 1 << 20
+DPDK_RUNTIME = "/var/run/dpdk"
 
 _nginx = """\
 daemon off;
@@ -77,7 +80,11 @@ def agent_command(state: State, node: Node) -> list[str]:
 
 
 def plane_command(state: State, node: Node) -> list[str]:
-    return [program(state, "dataplane/sluice-xdp"), "--config", config_path(state, node.name)]
+    return [program(state, plane_program(node)), "--config", config_path(state, node.name)]
+
+
+def plane_program(node: Node) -> str:
+    return f"dataplane/sluice-{node.plane}"
 
 
 def config_path(state: State, node: str) -> str:
@@ -91,6 +98,27 @@ def socket_path(state: State, node: str) -> str:
 def pin_mount(state: State, node: str) -> str:
     """Where the node's own bpffs is mounted: its pins go when it is unmounted."""
     return f"{state.node_directory(node)}/bpf"
+
+
+def worker_cpu(state: State, node: Node) -> int:
+    """Balancers take turns from the last CPU down: each worker wants one for itself, and there are only so many."""
+    cpus = sorted(os.sched_getaffinity(0))
+    return cpus[-1 - state.plan.balancers.index(node) % len(cpus)]
+
+
+def _plane_text(state: State, node: Node) -> str:
+    """What the file says of the plane in particular."""
+    if node.plane == "xdp":
+        return f"""\
+interfaces = ["eth0"]
+pin_directory = "{pin_mount(state, node.name)}/sluice\""""
+    kernel = f', kernel_interface = "{node.interface}"' if node.interface != "eth0" else ""
+    return f"""
+[plane.dpdk]
+ports = [ {{ device = "net_{state.options.port}0,iface=eth0"{kernel}, mtu = {state.options.mtu} }} ]
+cpus = [{worker_cpu(state, node)}]
+idle = "adaptive"
+memory = "ordinary\""""
 
 
 def config_text(state: State, node: Node) -> str:
@@ -113,11 +141,10 @@ track = {"true" if options.track else "false"}""" for name, vip in (("web4", VIP
 hash_key = "{state.hash_key}"
 
 [plane]
-interfaces = ["eth0"]
 source_ipv4 = "{node.address4}"
 source_ipv6 = "{node.address6}"
 control_socket = "{socket_path(state, node.name)}"
-pin_directory = "{pin_mount(state, node.name)}/sluice"
+{_plane_text(state, node)}
 
 [[pool]]
 name = "web"
@@ -129,6 +156,18 @@ backends = [
 ]
 {services}
 """
+
+
+def remove_leftovers(records: list[Record]) -> None:
+    """A sluice-dpdk that was killed leaves DPDK's directory until the next one starts. The parent goes if it was the last."""
+    for record in records:
+        if record.role != "plane" or process.alive(record):
+            continue
+        shutil.rmtree(f"{DPDK_RUNTIME}/sluice-dpdk-{record.pid}", ignore_errors=True)
+    try:
+        os.rmdir(DPDK_RUNTIME)
+    except OSError:
+        pass  # it is somebody else's too, or is not there
 
 
 def ask_plane(state: State, node: str, request: dict, timeout_seconds: float = 10.0) -> dict:

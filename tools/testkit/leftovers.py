@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests could leave on the machine: namespaces, interfaces, mounts, pins, loaded programs, processes."""
+"""What tests could leave on the machine: namespaces, interfaces, mounts, pins, loaded programs, processes, what DPDK
+keeps in files, huge pages."""
 import json
 import os
 import subprocess
@@ -7,7 +8,9 @@ import time
 
 PIN_ROOT = "/sys/fs/bpf"
 RUN_ROOT = "/run"
-OURS = ("sluice", "nginx", "packet_")
+DPDK_RUNTIME = "/run/dpdk"
+HUGE_PAGES = "/sys/kernel/mm/hugepages"
+OURS = ("sluice", "nginx", "packet_", "dpdk")
 # iproute2 and libbpf mount these on first use, for the whole machine and for good.
 SYSTEM_MOUNTS = ("/run/netns", PIN_ROOT)
 # And these come with every BPF file system (CONFIG_BPF_PRELOAD).
@@ -60,11 +63,21 @@ def _programs() -> set[str]:
             if str(program.get("name", "")).startswith("sluice")}
 
 
+def _huge_pages() -> set[str]:
+    """Reserved ones: memory that nobody else gets. Tests take those that are there and reserve none."""
+    found = set()
+    for size in _entries(HUGE_PAGES):
+        with open(f"{HUGE_PAGES}/{size}/nr_hugepages", encoding="ascii") as file:
+            found.add(f"reserved {size}: {file.read().strip()}")
+    return found
+
+
 def snapshot() -> set[str]:
     found = {f"network namespace {name}" for name in _entries("/run/netns")}
     found |= {f"interface {name}" for name in _entries("/sys/class/net")}
     found |= {f"{RUN_ROOT}/{name}" for name in _entries(RUN_ROOT) if name.startswith("sluice")}
-    return found | _processes() | _mounts() | _pins() | _programs()
+    found |= {f"{DPDK_RUNTIME}/{name}" for name in _entries(DPDK_RUNTIME)}
+    return found | _huge_pages() | _processes() | _mounts() | _pins() | _programs()
 
 
 def since(before: set[str]) -> list[str]:
