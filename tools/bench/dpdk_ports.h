@@ -21,7 +21,7 @@ struct PortRow {
   std::string name;  // "pcap_1k_sluice"
   double ticks = 0;
   double ticks_median = 0;
-  double ticks_mean = 0;    // the best round's mean, which is what other programs state
+  double ticks_mean = 0;    // the best round's mean over a stretch: what other programs state
   double ratio = 0;         // to 5tswap over the same port
   std::uint32_t flows = 0;  // 0: no flows at all, packets of zeros
 };
