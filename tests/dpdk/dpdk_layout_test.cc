@@ -46,10 +46,10 @@ ForwardingModel model_of_everything() {
   return model;
 }
 
-// A SYN of 14 + 40 bytes to any of the services, or, every eighth, to none.
+// TCP, 14 + 40 bytes, to any of the services, or, every eighth, to none.
 class Frame {
  public:
-  explicit Frame(std::uint32_t number) {
+  Frame(std::uint32_t number, std::uint8_t flags) {
     std::uint8_t* frame = room_.data() + headroom_bytes;
     const std::uint8_t head[34] = {2,  0, 0, 0, 0, 1,  2, 0, 0, 0,   0,  2,   8, 0,   0x45, 0,   0,
                                    40, 0, 1, 0, 0, 64, 6, 0, 0, 198, 51, 100, 7, 203, 0,    113, 10};
@@ -61,7 +61,7 @@ class Frame {
     sluice_store16_be(frame + 34, static_cast<sluice_u16>(number));
     sluice_store16_be(frame + 36, static_cast<sluice_u16>(number % 8 == 7 ? 9 : 80 + number % 19));
     frame[46] = 0x50;
-    frame[47] = SLUICE_TCP_SYN;
+    frame[47] = flags;
   }
   [[nodiscard]] std::uint8_t* data() { return room_.data() + headroom_bytes; }
 
@@ -105,27 +105,36 @@ class LayoutTest : public ::testing::TestWithParam<std::uint32_t> {
     return lines;
   }
 
-  [[nodiscard]] Lines written_by(std::uint32_t worker) {
-    const std::vector<std::uint8_t> before(begin(), begin() + sizes_.bytes());
+  void forward(std::uint32_t worker, std::uint32_t now, std::uint8_t flags) {
     sluice_tables tables_of_worker = tables();
-    for (std::uint32_t number = 0; number < 4096;) {
+    for (std::uint32_t number = 0; number < frames_count;) {
       std::vector<Frame> frames;
       PacketBurst burst;
       burst.count = burst_frames_max;
       burst.headroom_bytes = Frame::headroom_bytes;
-      for (std::uint32_t i = 0; i < burst.count; ++i) frames.emplace_back(number++);
+      for (std::uint32_t i = 0; i < burst.count; ++i) frames.emplace_back(number++, flags);
       for (std::uint32_t i = 0; i < burst.count; ++i) {
         burst.data[i] = frames[i].data();
         burst.bytes[i] = Frame::bytes;
       }
-      burst_function()(&tables_of_worker, worker, 10, &burst);
+      burst_function()(&tables_of_worker, worker, now, &burst);
     }
+  }
+
+  // Flows entered, then refreshed in the next tick.
+  [[nodiscard]] Lines written_by(std::uint32_t worker) {
+    const std::vector<std::uint8_t> before(begin(), begin() + sizes_.bytes());
+    const std::uint64_t hits = read_totals(tables()).flow_hits;
+    forward(worker, 10, SLUICE_TCP_SYN);
+    forward(worker, 11, SLUICE_TCP_ACK);
+    EXPECT_GT(read_totals(tables()).flow_hits, hits) << "worker " << worker << " does not find its own flows";
     Lines lines;
     for (std::size_t i = 0; i < before.size(); ++i)
       if (begin()[i] != before[i]) lines.insert(i / line_bytes);
     return lines;
   }
 
+  static constexpr std::uint32_t frames_count = 4096;
   ForwardingModel model_ = model_of_everything();
   ImageSizes sizes_ = image_sizes_for(model_, ImageOptions{workers()});
   ImageMemory memory_{sizes_};
@@ -174,7 +183,7 @@ TEST_P(LayoutTest, NoLineIsWrittenByTwoWorkers) {
     EXPECT_GT(written[worker].size(), 3 + model_.services.size() / SLUICE_TRAFFIC_PER_LINE + 8);
   }
   const ImageTotals totals = read_totals(tables());
-  EXPECT_EQ(totals.rx_packets, std::uint64_t{4096} * workers());
+  EXPECT_EQ(totals.rx_packets, std::uint64_t{2} * frames_count * workers());
   EXPECT_GT(totals.flow_inserts, 0u);
   EXPECT_GT(totals.reasons[SLUICE_REASON_no_backend], 0u);
 }
