@@ -136,7 +136,7 @@ SLUICE_INLINE void sluice_chain_add(struct sluice_tables* tables, struct sluice_
   struct sluice_chain* chain = &query->chain;
   if (index == 0 || index == query->chosen || chain->count >= SLUICE_PAST_MAX) return;
   const struct sluice_backend* backend = SLUICE_AT(tables, backends, index);
-  if (!backend || !(backend->flags & SLUICE_BACKEND_ALIVE)) return;
+  if (!backend || !(SLUICE_SHARED_LOAD(&backend->flags) & SLUICE_BACKEND_ALIVE)) return;
   if (chain->count == 0)
     chain->first = backend->id;
   else if (chain->count == 1)
@@ -179,7 +179,7 @@ SLUICE_INLINE struct sluice_flows* sluice_flow_line(struct sluice_road* road) {
 
 SLUICE_INLINE const struct sluice_backend* sluice_alive(struct sluice_tables* tables, sluice_u32 index) {
   const struct sluice_backend* backend = SLUICE_AT(tables, backends, index);
-  return backend && (backend->flags & SLUICE_BACKEND_ALIVE) ? backend : NULL;
+  return backend && (SLUICE_SHARED_LOAD(&backend->flags) & SLUICE_BACKEND_ALIVE) ? backend : NULL;
 }
 
 /* Backend a remembered flow stays with; 0 = not remembered, idle for too long, or its backend is gone. */
@@ -187,7 +187,7 @@ SLUICE_INLINE sluice_u32 sluice_flow_recall(struct sluice_road* road) {
   const struct sluice_flows* line = road->flow_line;
   const sluice_u32 place = road->flow_place;
   if (place >= SLUICE_FLOWS_PER_LINE) return 0;
-  const sluice_u64 entry = line->entry[place];
+  const sluice_u64 entry = SLUICE_SHARED_LOAD(&line->entry[place]);
   if (road->protocol == SLUICE_PROTO_UDP && sluice_flow_age(entry, road->now) > SLUICE_UDP_IDLE_TICKS) return 0;
   const sluice_u32 index = sluice_flow_backend(entry);
   road->backend = sluice_alive(road->tables, index);
@@ -204,9 +204,9 @@ SLUICE_INLINE void sluice_flow_enter(struct sluice_road* road, sluice_u64 entry)
       return;
     }
     place = sluice_flow_victim(line, road->now) & (SLUICE_FLOWS_PER_LINE - 1);
-    if (line->entry[place] != 0) sluice_count(&head->flow_evictions, 1);
+    if (SLUICE_SHARED_LOAD(&line->entry[place]) != 0) sluice_count(&head->flow_evictions, 1);
   }
-  line->entry[place & (SLUICE_FLOWS_PER_LINE - 1)] = entry;
+  SLUICE_SHARED_STORE(&line->entry[place & (SLUICE_FLOWS_PER_LINE - 1)], entry);
   sluice_count(&head->flow_inserts, 1);
   road->new_flow = 1;
 }
@@ -219,7 +219,7 @@ SLUICE_INLINE void sluice_flow_commit(struct sluice_road* road) {
   if (road->use == SLUICE_FLOW_PEEK) return;
   if (road->recalled) {
     /* Written at most once a tick and flow: a hit stays a read. */
-    if (line->entry[place] != entry) line->entry[place] = entry;
+    if (SLUICE_SHARED_LOAD(&line->entry[place]) != entry) SLUICE_SHARED_STORE(&line->entry[place], entry);
     sluice_count(&road->head->flow_hits, 1);
   } else if (road->use == SLUICE_FLOW_NEW || road->packet.protocol == SLUICE_PROTO_UDP) {
     sluice_flow_enter(road, entry);

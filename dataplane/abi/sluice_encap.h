@@ -118,8 +118,8 @@ SLUICE_INLINE void sluice_decrement_ttl(sluice_u8* l3, int is_v6) {
 
 /* Ethernet addresses towards the backend's next hop. */
 SLUICE_INLINE void sluice_write_macs(sluice_u8* p, const struct sluice_backend* backend) {
-  sluice_store64(p, backend->mac_low);
-  sluice_store32(p + 8, backend->mac_high);
+  sluice_store64(p, SLUICE_SHARED_LOAD(&backend->mac_low));
+  sluice_store32(p + 8, SLUICE_SHARED_LOAD(&backend->mac_high));
 }
 
 #endif

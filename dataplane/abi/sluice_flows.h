@@ -31,7 +31,7 @@ SLUICE_INLINE sluice_u32 sluice_flow_age(sluice_u64 entry, sluice_u32 now) {
 SLUICE_INLINE sluice_u32 sluice_flow_find(const struct sluice_flows* line, sluice_u32 tag) {
 #pragma GCC unroll 8
   for (sluice_u32 i = 0; i < SLUICE_FLOWS_PER_LINE; ++i)
-    if ((line->entry[i] >> 32) == tag && line->entry[i] != 0) return i;
+    if ((SLUICE_SHARED_LOAD(&line->entry[i]) >> 32) == tag && SLUICE_SHARED_LOAD(&line->entry[i]) != 0) return i;
   return SLUICE_FLOWS_PER_LINE;
 }
 
@@ -41,7 +41,7 @@ SLUICE_INLINE sluice_u32 sluice_flow_victim(const struct sluice_flows* line, slu
   sluice_u32 victim_age = 0;
 #pragma GCC unroll 8
   for (sluice_u32 i = 0; i < SLUICE_FLOWS_PER_LINE; ++i) {
-    const sluice_u64 entry = line->entry[i];
+    const sluice_u64 entry = SLUICE_SHARED_LOAD(&line->entry[i]);
     const sluice_u32 age = entry == 0 ? SLUICE_FLOW_TIME_MASK + 1 : sluice_flow_age(entry, now) + 1;
     if (age > victim_age) {
       victim_age = age;

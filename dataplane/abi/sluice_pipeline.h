@@ -207,14 +207,14 @@ SLUICE_INLINE enum sluice_reason sluice_forward(struct sluice_frame* frame, stru
   const struct sluice_backend* backend = road->backend;
   if (SLUICE_UNLIKELY(road->packet.l3_bytes > backend->inner_mtu))
     return depth != SLUICE_FULL ? SLUICE_UNCOMMON : sluice_answer_too_big(frame, road, is_v6);
-  if (SLUICE_UNLIKELY(backend->mac_low == 0)) return SLUICE_REASON_no_next_hop;
+  if (SLUICE_UNLIKELY(SLUICE_SHARED_LOAD(&backend->mac_low) == 0)) return SLUICE_REASON_no_next_hop;
   if (road->flow_line) sluice_flow_commit(road);
   if (depth == SLUICE_COMMON && backend->encapsulation == SLUICE_ENCAP_IPIP_V4 && road->chain.count == 0)
     reason = sluice_encapsulate_ipip_v4(frame, road, is_v6);
   else
     reason = sluice_encapsulate(frame, road, is_v6);
   if (SLUICE_UNLIKELY(reason != SLUICE_REASON_forwarded)) return reason;
-  road->interface = backend->interface;
+  road->interface = SLUICE_SHARED_LOAD(&backend->interface);
   sluice_count_traffic(road, SLUICE_COUNTERS_SERVICES, road->vip->service);
   sluice_count_traffic(road, road->generation->counters_backends, road->backend_index);
   return road->success;

@@ -56,7 +56,9 @@ SLUICE_INLINE struct sluice_control* sluice_at_control(const struct sluice_table
 
 #endif
 
-/* Counter lines are reached as plain lines and given their meaning here. */
-SLUICE_INLINE void sluice_count(sluice_u64* counter, sluice_u64 by) { *counter += by; }
+/* Counter lines are reached as plain lines and given their meaning here. One writer each. */
+SLUICE_INLINE void sluice_count(sluice_u64* counter, sluice_u64 by) {
+  SLUICE_SHARED_STORE(counter, SLUICE_SHARED_LOAD(counter) + by);
+}
 
 #endif

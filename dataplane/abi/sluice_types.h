@@ -47,6 +47,21 @@ typedef uint64_t sluice_u64;
 #define NULL ((void*)0)
 #endif
 
+/*
+ * Words that another thread may read or write at any time: counters, flow entries, a backend's flags and next hop. Each
+ * is aligned and no wider than a register, so the machines we run on load and store it whole, and nothing is concluded
+ * from one about another: that is what the active word and the grace periods are for. Relaxed atomics, then; but written
+ * as plain accesses, because compilers leave an addition to memory one instruction and may take a word as an operand
+ * only so. ThreadSanitizer is told what is meant (tests/image/publish_race.cc).
+ */
+#if defined(__SANITIZE_THREAD__)
+#define SLUICE_SHARED_LOAD(word) __atomic_load_n(word, __ATOMIC_RELAXED)
+#define SLUICE_SHARED_STORE(word, value) __atomic_store_n(word, value, __ATOMIC_RELAXED)
+#else
+#define SLUICE_SHARED_LOAD(word) (*(word))
+#define SLUICE_SHARED_STORE(word, value) (*(word) = (value))
+#endif
+
 #define SLUICE_LIKELY(x) __builtin_expect(!!(x), 1)
 #define SLUICE_UNLIKELY(x) __builtin_expect(!!(x), 0)
 

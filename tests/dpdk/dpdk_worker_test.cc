@@ -13,43 +13,22 @@
 #include <filesystem>
 #include <thread>
 
-#include "dpdk_image.h"
-#include "eal.h"
-#include "image_fixture.h"
-#include "packet_pool.h"
 #include "port.h"
 #include "unique_fd.h"
 #include "worker.h"
+#include "worker_frames.h"
 
 namespace sluice {
 namespace {
 
-using Bytes = std::vector<std::uint8_t>;
-
-constexpr std::uint32_t buffers_count = 2047;
-constexpr std::uint32_t tick = 10;
-
-// main's, for as long as EAL runs.
-rte_mempool* the_pool = nullptr;
-rte_mempool* pool() {
-  return the_pool;
-}
-
-// TCP from 198.51.100.7 to 203.0.113.10:80, an Ethernet frame of 14 + 40 bytes.
-Bytes vip_frame(std::uint16_t source_port = 1000) {
-  Bytes frame = {2,  0, 0, 0, 0, 1,  2, 0, 0, 0,   0,  2,   8, 0,   0x45, 0,   0,
-                 40, 0, 1, 0, 0, 64, 6, 0, 0, 198, 51, 100, 7, 203, 0,    113, 10};
-  frame.push_back(static_cast<std::uint8_t>(source_port >> 8));
-  frame.push_back(static_cast<std::uint8_t>(source_port));
-  frame.insert(frame.end(), {0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x10, 1, 0, 0, 0, 0, 0});
-  std::uint32_t sum = 0;
-  for (std::size_t i = 14; i < 34; i += 2) sum += static_cast<std::uint32_t>(frame[i] << 8 | frame[i + 1]);
-  sum = (sum & 0xffff) + (sum >> 16);
-  const auto checksum = static_cast<std::uint16_t>(~(sum + (sum >> 16)));
-  frame[24] = static_cast<std::uint8_t>(checksum >> 8);
-  frame[25] = static_cast<std::uint8_t>(checksum);
-  return frame;
-}
+using testing::buffer_of;
+using testing::Bytes;
+using testing::bytes_of;
+using testing::Image;
+using testing::image_options;
+using testing::pool;
+using testing::tick;
+using testing::vip_frame;
 
 Bytes arp_frame() {
   Bytes frame(42, 0xff);
@@ -57,35 +36,6 @@ Bytes arp_frame() {
   frame[13] = 6;
   return frame;
 }
-
-rte_mbuf* buffer_of(const Bytes& frame) {
-  rte_mbuf* mbuf = rte_pktmbuf_alloc(pool());
-  EXPECT_NE(mbuf, nullptr);
-  std::memcpy(rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size())), frame.data(), frame.size());
-  return mbuf;
-}
-
-Bytes bytes_of(rte_mbuf* mbuf) {
-  const auto* data = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
-  Bytes bytes(data, data + mbuf->data_len);
-  rte_pktmbuf_free(mbuf);
-  return bytes;
-}
-
-ImageOptions image_options() {
-  return {2};
-}
-
-struct Image {
-  explicit Image(
-      const ForwardingModel& model, ImageWriter::ReadersMovedOn moved_on = [] {})
-      : memory(DpdkImage::create(image_sizes_for(model, image_options()), MemoryKind::ordinary).value()),
-        writer(memory.tables(), image_options(), std::move(moved_on)) {
-    EXPECT_TRUE(writer.publish(model, testing::any_next_hop, 1));
-  }
-  DpdkImage memory;
-  ImageWriter writer;
-};
 
 // Takes its time, so that whoever does not wait for it is caught.
 void process_slowly(sluice_tables* tables, std::uint32_t worker, std::uint32_t now, PacketBurst* burst) {
@@ -398,17 +348,6 @@ TEST(PortRefusals, SayWhatAndWhatNext) {
 }  // namespace
 }  // namespace sluice
 
-// EAL is started once per process and by it.
 int main(int count, char** arguments) {
-  testing::InitGoogleTest(&count, arguments);
-  sluice::EalOptions options;
-  options.memory_bytes = sluice::packet_pool_bytes(sluice::buffers_count, 1500);
-  const auto eal = sluice::Eal::start(options);
-  if (!eal) {
-    std::fprintf(stderr, "%s\n", eal.error().context.c_str());
-    return 1;
-  }
-  const sluice::PacketPool pool = sluice::make_packet_pool(sluice::buffers_count, 1500).value();
-  sluice::the_pool = pool.get();
-  return RUN_ALL_TESTS();
+  return sluice::testing::run_with_eal(count, arguments);
 }

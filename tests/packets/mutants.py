@@ -4,7 +4,7 @@
 
 usage: mutants.py BUILD_DIRECTORY [WORD...]     only mutants with one of the words in their name
 
-BUILD_DIRECTORY has packet_runner, packet_differential and balancer.bpf.o up to date; only what a mutant changes is
+BUILD_DIRECTORY has packet_runner, both differentials and balancer.bpf.o up to date; only what a mutant changes is
 compiled again, elsewhere. Takes minutes: not part of tools/test. Needs root for the mutants of bpf/. A mutant whose
 text is no longer found is stale and counts as a failure: write it anew.
 """
@@ -18,7 +18,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-ABI, BPF = "dataplane/abi/", "bpf/"
+ABI, BPF, PACKET = "dataplane/abi/", "bpf/", "dataplane/core/packet/"
 # Name, file, text that stands there once, text instead.
 MUTANTS = [
     ("outer header without DF", ABI + "sluice_encap.h", "sluice_store32(p + 4, 0x00400000u); /* identification 0, DF */",
@@ -65,40 +65,108 @@ MUTANTS = [
     ("XDP takes the families' roads for each other", BPF + "balancer.bpf.c",
      "SLUICE_ROAD_TAGGED : road->packet.is_v6", "SLUICE_ROAD_TAGGED : !road->packet.is_v6"),
     ("XDP passes what it should drop", BPF + "balancer.bpf.c", "  return XDP_DROP;", "  return XDP_PASS;"),
+    ("burst: the flow table as it was before a whole packet", PACKET + "packet_burst_level.cc",
+     "if (flows_changed && is_tracked) point(burst, lanes, lane);", ""),
+    ("burst: SYNs are recalled", PACKET + "packet_burst_level.cc", "SLUICE_UNLIKELY(has(lanes.opens, lane) || (",
+     "SLUICE_UNLIKELY((lanes.vip[lane]->flags & SLUICE_VIP_EMPTY) || ("),
+    ("burst: UDP flows stay for ever", PACKET + "packet_burst_level.cc",
+     "if (is_udp && SLUICE_UNLIKELY(sluice_flow_age(found, burst.now) > SLUICE_UDP_IDLE_TICKS)) return 0;", ""),
+    ("burst: flows are not refreshed", PACKET + "packet_burst_level.cc",
+     "if (SLUICE_SHARED_LOAD(entry) != lanes.wanted[lane]) SLUICE_SHARED_STORE(entry, lanes.wanted[lane]);", ""),
+    ("burst: a byte more than the path takes", PACKET + "packet_burst_level.cc", "l3_bytes > backend->inner_mtu ||",
+     "l3_bytes > backend->inner_mtu + 1u ||"),
+    ("burst: TTL checksum without the carry", PACKET + "packet_burst_level.cc",
+     "if (SLUICE_UNLIKELY(word >= 0xfffe0000u)) word += 0x10000;", ""),
+    ("burst: services that take a chain are plain", PACKET + "packet_burst_level.cc",
+     "vip == lanes.vip[0] && !(vip->flags & SLUICE_VIP_CHAIN)", "vip == lanes.vip[0]"),
+    ("burst: unstable slots without a chain", PACKET + "packet_burst_level.cc",
+     "SLUICE_UNLIKELY((entry & SLUICE_SLOT_UNSTABLE) && (vip->flags & SLUICE_VIP_CHAIN) && !has(lanes.opens, lane))",
+     "lane > 99"),
+    ("burst: one length told for several", PACKET + "packet_burst_level.cc",
+     "lane == count && outer_all == outer_each && interfaces == 0", "lane == count && interfaces == 0"),
+    ("burst: told at once whatever the interface", PACKET + "packet_burst_level.cc",
+     "outer_all == outer_each && interfaces == 0", "outer_all == outer_each"),
+    ("burst: new flows uncounted", PACKET + "packet_burst_level.cc", "    sums.new_flows += 1;\n", ""),
+    ("burst: services that hash without ports", PACKET + "packet_burst_level.cc",
+     "(vip->flags & (SLUICE_VIP_FRAGMENTS | SLUICE_VIP_EMPTY))", "(vip->flags & SLUICE_VIP_EMPTY)"),
+    ("burst: several of any flags", PACKET + "packet_burst_level.cc", "|| (vip->flags & ~SLUICE_VIP_TRACK))) return",
+     ")) return"),
+    ("burst: the rest of a VIP's IPv6 address", PACKET + "packet_burst_level.cc",
+     "(key >> 56 == SLUICE_KEY_SERVICE_V6 && !is_rest_of_v6(vip, burst.frames->data[lane]))", "lane > 99"),
+    ("burst: the rest of several IPv6 addresses", PACKET + "packet_burst_level.cc",
+     "if (SLUICE_UNLIKELY(!is_rest_of_v6(vip, burst.frames->data[i]))) return false;", ";"),
+    ("burst: settled frames keep their length", PACKET + "burst_frames.h",
+     "    burst->bytes[i] += burst->outer_bytes;\n", ""),
+    ("look: sum without the carry", PACKET + "burst_look.h", "return sum + (sum < b);", "return sum;"),
+    ("look: 127.0.0.0/8 may send", PACKET + "burst_look.h", "(source & 0xff) == 127 || ", ""),
+    ("look: SYN+ACK opens", PACKET + "burst_look.h", "(SLUICE_TCP_SYN | SLUICE_TCP_ACK) << 8", "SLUICE_TCP_SYN << 8"),
+    ("look: hop limit 1", PACKET + "burst_look.h", "(first >> 56) <= 1", "(first >> 56) < 1"),
+    ("look: UDP longer than its packet", PACKET + "burst_look.h", " && udp_bytes <= available", ""),
+    ("several: sum without the carry", PACKET + "burst_look_wide.h", "low16)), shift_right<32>(sum));",
+     "low16)), wide_of(0));"),
+    ("several: 127.0.0.0/8 may send", PACKET + "burst_look_wide.h",
+     "  good = differing_of(good, first, wide_of(127));\n", ""),
+    ("several: SYN+ACK opens", PACKET + "burst_look_wide.h", "wide_of((SLUICE_TCP_SYN | SLUICE_TCP_ACK) << 8)",
+     "wide_of(SLUICE_TCP_SYN << 8)"),
+    ("several: ::1 may send", PACKET + "burst_look_wide.h", "wide_of(~(1ull << 56))", "wide_of(~0ull)"),
+    ("several: an IPv6 VIP may send to itself", PACKET + "burst_look_wide.h",
+     "return differing_of(good, difference, wide_of(0));", "return good;"),
+    ("several: hop limit 1", PACKET + "burst_look_wide.h", "fitting_of(good, wide_of(2), shift_right<56>",
+     "fitting_of(good, wide_of(1), shift_right<56>"),
+    ("several: IPv4 longer than its frame", PACKET + "burst_look_wide.h",
+     "  good = fitting_of(good, add(l3_bytes, wide_of(SLUICE_ETHERNET_BYTES)), load_wide(&burst.frames->bytes[lane]));\n", ""),
+    ("several: transport header longer than its packet", PACKET + "burst_look_wide.h",
+     "fitting_of(fitting_of(good, least, bytes), bytes, available)", "fitting_of(good, least, bytes)"),
+    ("several: those left whole are matched", PACKET + "burst_look_wide.h", "(lanes.whole >> lane & several) == 0",
+     "true"),
 ]
+BURST_FRAMES = "300000"
+LEVELS = ("v2", "v3", "v4")
 MODEL_FRAMES = "40000"
 PROGRAMS = ("packet_runner", "packet_differential")
+BURST = "burst_differential"
 
 
 class Copy:
-    """A copy of dataplane/abi and bpf, and the programs of a build made over with it."""
+    """A copy of the packet path, and the programs of a build made over with it."""
 
     def __init__(self, build, directory):
         self.build, self.source, self.made = build, directory / "source", directory / "made"
         self.made.mkdir()
-        for folder in (ABI, BPF):
+        for folder in (ABI, BPF, PACKET):
             shutil.copytree(ROOT / folder, self.source / folder)
         self.commands = self.build_commands()
 
     def build_commands(self):
-        """Shell commands, run in the build directory, that end in self.made instead."""
+        """By folder: shell commands, run in the build directory, that end in self.made instead."""
         replay = str(self.made / "replay_plane.o")
-        commands = {replay: self.command_for("tests/packets/libsluice_packet_planes.a", "/replay_plane.cc", replay)}
+        scalar = [self.command_for("tests/packets/libsluice_packet_planes.a", "/replay_plane.cc", replay)]
         for program in PROGRAMS:
-            link = self.command_for(f"tests/packets/{program}", f"-o tests/packets/{program} ", str(self.made / program))
-            # Before the libraries: the one in there is then not asked for.
-            commands[str(self.made / program)] = link.replace(f"{program}.cc.o ", f"{program}.cc.o {replay} ", 1)
+            scalar.append(self.link_with(program, f"{program}.cc.o ", f"{program}.cc.o {replay} "))
+        frames = str(self.made / "burst_differential.o")
+        burst = [self.command_for(f"tests/packets/{BURST}", "/burst_differential.cc", frames)]
+        levels = [str(self.made / f"level_{level}.o") for level in LEVELS]
+        for level, output in zip(LEVELS, levels):
+            burst.append(self.command_for(f"{PACKET}libsluice_packet_{level}.a", f"level_{level} ", output))
+        burst.append(self.link_with(BURST, f"tests/packets/{BURST}.p/{BURST}.cc.o ", " ".join([frames, *levels, ""])))
         balancer = str(self.made / "balancer.bpf.o")
-        commands[balancer] = self.command_for("bpf/balancer.bpf.o", "balancer.bpf.c", balancer)
-        return commands
+        bpf = scalar + [self.command_for("bpf/balancer.bpf.o", "balancer.bpf.c", balancer)]
+        return {ABI: scalar, BPF: bpf, PACKET: burst}
+
+    def link_with(self, program, old, new):
+        """Before the libraries: what is in there is then not asked for."""
+        link = self.command_for(f"tests/packets/{program}", f"-o tests/packets/{program} ", str(self.made / program))
+        assert old in link, link
+        return link.replace(old, new, 1)
 
     def command_for(self, target, mark, output):
         done = subprocess.run(["ninja", "-C", self.build, "-t", "commands", target], capture_output=True, text=True,
                               check=True)
         command = next(line for line in done.stdout.splitlines() if mark in line)
         command = re.sub(r"-o \S+", f"-o {output}", command)
-        command = re.sub(r"-M[FQ] \S+", "", command).replace(" -MD ", " ")
-        for folder in (ABI, BPF):
+        # A mutant may well leave something unused.
+        command = re.sub(r"-M[FQ] \S+", "", command).replace(" -MD ", " ").replace(" -Werror ", " ")
+        for folder in (ABI, BPF, PACKET):
             # As ninja writes it: from the build directory, or absolute.
             for root in (os.path.relpath(ROOT, self.build), str(ROOT)):
                 command = command.replace(f"{root}/{folder}"[:-1], f"{self.source}/{folder}"[:-1])
@@ -109,22 +177,26 @@ class Copy:
         return subprocess.run(list(map(str, command)), env=environment, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, timeout=300, check=False).returncode == 0
 
-    def first_red(self, in_bpf):
+    def first_red(self, folder):
         """Name of the first test that fails, or None."""
-        for output, command in self.commands.items():
-            if output.endswith(".bpf.o") and not in_bpf:
-                continue
+        for command in self.commands[folder]:
             done = subprocess.run(command, shell=True, cwd=self.build, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 return f"the compiler: {done.stderr[-500:]}"
+        if folder == PACKET:
+            return None if self.passes(self.made / BURST, HERE / "configs", BURST_FRAMES) else "burst-differential"
         runner, balancer = self.made / "packet_runner", self.made / "balancer.bpf.o"
         checks = [
             ("fixtures-replay", [HERE / "fixture_test.py", "replay", runner, balancer]),
             ("model-differential", [HERE / "model_differential.py", self.made / "packet_differential", MODEL_FRAMES]),
         ]
-        if in_bpf:
+        if folder == BPF:
             checks = [("fixtures-xdp", [HERE / "fixture_test.py", "xdp", runner, balancer])]
         return next((name for name, command in checks if not self.passes(sys.executable, *command)), None)
+
+
+def folder_of(path):
+    return next(folder for folder in (ABI, BPF, PACKET) if path.startswith(folder))
 
 
 def try_one(copy, name, path, old, new):
@@ -134,7 +206,7 @@ def try_one(copy, name, path, old, new):
     if text.count(old) != 1:
         return f"stale: {path} has it {text.count(old)} times", False
     file.write_text(text.replace(old, new))
-    red = copy.first_red(path.startswith(BPF))
+    red = copy.first_red(folder_of(path))
     file.write_text(text)
     if red and not red.startswith("the compiler"):
         return f"red: {red}", True
@@ -146,8 +218,8 @@ def main(build, *words):
     noticed = 0
     with tempfile.TemporaryDirectory(prefix="sluice-mutants-") as directory:
         copy = Copy(pathlib.Path(build).resolve(), pathlib.Path(directory))
-        for in_bpf in (False, True):
-            if red := copy.first_red(in_bpf):
+        for folder in sorted({folder_of(path) for _, path, _, _ in chosen}):
+            if red := copy.first_red(folder):
                 print(f"the packet path as it is fails already: {red}")
                 return 1
         for mutant in chosen:

@@ -400,6 +400,9 @@ void ImageWriter::retire(Pending& pending) {
     // Packets under way may have refreshed an entry meanwhile; after this nobody can any more.
     readers_moved_on_();
     move_flows(tables_, pending.moves);
+    // A packet may have found such an entry just before: it goes elsewhere, because the backend is dead, but has yet to
+    // look. The line may not be another backend's by then.
+    readers_moved_on_();
   }
   for (const auto& [line, successor] : pending.moves) {
     tables_.backends[line] = sluice_backend{};
