@@ -107,10 +107,17 @@ void set_checksum(std::vector<std::uint8_t>& frame, std::uint16_t wanted) {
   sluice_store16_be(&frame[24], wanted);
 }
 
-// What only the last of several questions sees: a checksum off by little, or an address that begins like the VIP's.
+// What only the last of several questions sees: a checksum off by little, an address that begins like
+// the VIP's, a source that nobody has.
 void make_near_miss(std::vector<std::uint8_t>& frame, Random& random) {
   if (is_of(frame, SLUICE_ETHERTYPE_IPV6, 74)) {
-    frame[42 + random.below(12)] = random.byte();
+    const std::uint32_t kind = random.below(3);
+    if (kind == 0) frame[42 + random.below(12)] = random.byte();
+    if (kind == 1) frame[21] = 1;  // hop limit
+    if (kind == 2) {               // ::1
+      std::fill(frame.begin() + 22, frame.begin() + 38, std::uint8_t{0});
+      frame[37] = 1;
+    }
   } else {
     // As many as carries may be forgotten, in either order of the bytes.
     const auto off = random.one_of<std::uint16_t>({1, 0x100, 0x200, 0x300});
