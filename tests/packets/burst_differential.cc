@@ -107,6 +107,24 @@ void set_checksum(std::vector<std::uint8_t>& frame, std::uint16_t wanted) {
   sluice_store16_be(&frame[24], wanted);
 }
 
+// What only the last of several questions sees: a checksum off by little, an address that begins like
+// the VIP's, a source that nobody has.
+void make_near_miss(std::vector<std::uint8_t>& frame, Random& random) {
+  if (is_of(frame, SLUICE_ETHERTYPE_IPV6, 74)) {
+    const std::uint32_t kind = random.below(3);
+    if (kind == 0) frame[42 + random.below(12)] = random.byte();
+    if (kind == 1) frame[21] = 1;  // hop limit
+    if (kind == 2) {               // ::1
+      std::fill(frame.begin() + 22, frame.begin() + 38, std::uint8_t{0});
+      frame[37] = 1;
+    }
+  } else {
+    // As many as carries may be forgotten, in either order of the bytes.
+    const auto off = random.one_of<std::uint16_t>({1, 0x100, 0x200, 0x300});
+    sluice_store16_be(&frame[24], static_cast<std::uint16_t>(sluice_load16_be(&frame[24]) + off));
+  }
+}
+
 template <typename Line>
 bool same_lines(const Line* one, const Line* other, std::uint32_t count) {
   return std::memcmp(one, other, count * sizeof(Line)) == 0;
@@ -173,11 +191,13 @@ class Comparison {
     }
     const std::size_t at = transport_at(steady_);
     if (at == 0) return;
+    const std::uint32_t misses_percent = random.one_of<std::uint32_t>({0, 0, 20});
     const std::uint32_t opens_percent = random.one_of<std::uint32_t>({0, 0, 10});
     for (std::uint32_t i = 0; i < count; ++i) {
       std::vector<std::uint8_t>& frame = originals_[i] = steady_;
       frame[at + 1] = static_cast<std::uint8_t>(frame[at + 1] + random.below(6));
       if (at == 34 && random.percent(20)) set_checksum(frame, random.one_of<std::uint16_t>({0xfefe, 0xfeff, 0xffff}));
+      if (random.percent(misses_percent)) make_near_miss(frame, random);
       if (is_tcp(frame)) frame[at + 13] = random.percent(opens_percent) ? SLUICE_TCP_SYN : SLUICE_TCP_ACK;
     }
     if (random.percent(50)) return;
