@@ -8,7 +8,9 @@
 
 #include "sluice_pipeline.h"
 
-SLUICE_INLINE sluice_u32 sluice_now(void) { return (sluice_u32)(bpf_jiffies64() >> sluice_config.tick_shift); }
+SLUICE_INLINE sluice_u32 sluice_now(void) {
+  return (sluice_u32)(bpf_jiffies64() >> sluice_config.tick_shift);
+}
 
 SLUICE_INLINE int sluice_action(struct sluice_verdict verdict, const struct xdp_md* context) {
   switch (sluice_class_of(verdict.reason)) {
@@ -77,10 +79,14 @@ SLUICE_INLINE int sluice_full(struct xdp_md* context, int is_v6) {
 }
 
 SEC("xdp")
-int sluice_full_ipv4(struct xdp_md* context) { return sluice_full(context, 0); }
+int sluice_full_ipv4(struct xdp_md* context) {
+  return sluice_full(context, 0);
+}
 
 SEC("xdp")
-int sluice_full_ipv6(struct xdp_md* context) { return sluice_full(context, 1); }
+int sluice_full_ipv6(struct xdp_md* context) {
+  return sluice_full(context, 1);
+}
 
 int sluice_tagged(struct xdp_md* context);
 

@@ -10,9 +10,9 @@
 #include "sluice_encap.h"
 
 struct sluice_bench_case {
-  sluice_u64 header[8]; /* the frame's first 64 bytes */
-  sluice_u32 length;    /* of the frame */
-  sluice_u32 flows_mask; /* flows - 1; flows is a power of two up to 2^20 */
+  sluice_u64 header[8];     /* the frame's first 64 bytes */
+  sluice_u32 length;        /* of the frame */
+  sluice_u32 flows_mask;    /* flows - 1; flows is a power of two up to 2^20 */
   sluice_u32 services_mask; /* services - 1; they differ in the destination's last byte */
   sluice_u32 l3_offset;
   sluice_u32 is_v6;

@@ -32,19 +32,19 @@ struct sluice_config {
 };
 const volatile struct sluice_config sluice_config SEC(".rodata.config") = {8, 1, 1, 1, 1, 1, 1, 1};
 
-#define SLUICE_DEFINE_MAP(array, line)          \
-  struct {                                      \
-    __uint(type, BPF_MAP_TYPE_ARRAY);           \
-    __uint(map_flags, BPF_F_MMAPABLE);          \
-    __uint(max_entries, 1);                     \
-    __uint(key_size, sizeof(sluice_u32));       \
-    __uint(value_size, sizeof(struct line));    \
+#define SLUICE_DEFINE_MAP(array, line)       \
+  struct {                                   \
+    __uint(type, BPF_MAP_TYPE_ARRAY);        \
+    __uint(map_flags, BPF_F_MMAPABLE);       \
+    __uint(max_entries, 1);                  \
+    __uint(key_size, sizeof(sluice_u32));    \
+    __uint(value_size, sizeof(struct line)); \
   } sluice_##array SEC(".maps");
 
-#define SLUICE_DEFINE_LOOKUP(array, line)                                  \
-  SLUICE_DEFINE_MAP(array, line)                                           \
-  SLUICE_INLINE struct line* sluice_at_##array(sluice_u32 index) {         \
-    return (struct line*)bpf_map_lookup_elem(&sluice_##array, &index);     \
+#define SLUICE_DEFINE_LOOKUP(array, line)                              \
+  SLUICE_DEFINE_MAP(array, line)                                       \
+  SLUICE_INLINE struct line* sluice_at_##array(sluice_u32 index) {     \
+    return (struct line*)bpf_map_lookup_elem(&sluice_##array, &index); \
   }
 
 #ifdef SLUICE_TABLES_BY_LOOKUP
@@ -52,13 +52,13 @@ const volatile struct sluice_config sluice_config SEC(".rodata.config") = {8, 1,
 #else
 /* The loader turns the map's address into that of its element. Hiding the index keeps the compiler from computing with
  * it before the check, where the verifier does not know its bound yet. */
-#define SLUICE_DEFINE_TABLE(array, line)                                   \
-  SLUICE_DEFINE_MAP(array, line)                                           \
-  SLUICE_INLINE struct line* sluice_at_##array(sluice_u32 index) {         \
-    sluice_u64 line_index = index;                                         \
-    SLUICE_OPAQUE(line_index);                                             \
-    if (line_index >= sluice_config.array) return NULL;                    \
-    SLUICE_OPAQUE(line_index);                                             \
+#define SLUICE_DEFINE_TABLE(array, line)                                    \
+  SLUICE_DEFINE_MAP(array, line)                                            \
+  SLUICE_INLINE struct line* sluice_at_##array(sluice_u32 index) {          \
+    sluice_u64 line_index = index;                                          \
+    SLUICE_OPAQUE(line_index);                                              \
+    if (line_index >= sluice_config.array) return NULL;                     \
+    SLUICE_OPAQUE(line_index);                                              \
     return (struct line*)((sluice_u8*)&sluice_##array + (line_index << 6)); \
   }
 #endif

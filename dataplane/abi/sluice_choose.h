@@ -27,9 +27,9 @@ struct sluice_road {
   const struct sluice_vip* vip;
   const struct sluice_backend* backend;
   sluice_u32 backend_index;
-  sluice_u32 new_flow;  /* 1: counts as a new flow */
-  sluice_u32 opens;     /* 1: a TCP SYN; nobody else can own the connection, so it carries no chain */
-  sluice_u32 interface; /* out: where the frame leaves; 0 = the way it came */
+  sluice_u32 new_flow;            /* 1: counts as a new flow */
+  sluice_u32 opens;               /* 1: a TCP SYN; nobody else can own the connection, so it carries no chain */
+  sluice_u32 interface;           /* out: where the frame leaves; 0 = the way it came */
   struct sluice_flows* flow_line; /* NULL: the service does not track */
   sluice_u32 flow_place;          /* of this flow in the line; SLUICE_FLOWS_PER_LINE = not there */
   sluice_u32 protocol;            /* of the flow; for an ICMP error the quoted packet's */
@@ -46,8 +46,7 @@ SLUICE_INLINE int sluice_vip_matches(const struct sluice_vip* vip, const sluice_
                                      int is_v6) {
   /* port_be, protocol and kind as one word */
   if (sluice_load32(&vip->port_be) != key_word || vip->address[0] != address[0]) return 0;
-  return !is_v6 ||
-         (vip->address[1] == address[1] && vip->address[2] == address[2] && vip->address[3] == address[3]);
+  return !is_v6 || (vip->address[1] == address[1] && vip->address[2] == address[2] && vip->address[3] == address[3]);
 }
 
 /* The line that answers for one key, or NULL. `hash` = the key's destination hash. */
@@ -70,8 +69,7 @@ SLUICE_INLINE const struct sluice_vip* sluice_vip_find(const struct sluice_road*
                                                        sluice_u64* hash) {
   const struct sluice_hash_key* key = &road->generation->key;
   *hash = sluice_hash_destination(key, address, sluice_service_word(port, protocol, kind), is_v6);
-  const sluice_u32 key_word =
-      (sluice_u32)sluice_swap16(port) | (sluice_u32)protocol << 16 | (sluice_u32)kind << 24;
+  const sluice_u32 key_word = (sluice_u32)sluice_swap16(port) | (sluice_u32)protocol << 16 | (sluice_u32)kind << 24;
   return sluice_vip_at(road->tables, road->generation, *hash, address, key_word, is_v6);
 }
 
@@ -172,9 +170,9 @@ SLUICE_INLINE void sluice_fill_chain(struct sluice_tables* tables, struct sluice
 SLUICE_INLINE struct sluice_flows* sluice_flow_line(struct sluice_road* road) {
   const struct sluice_generation* generation = road->generation;
   road->memory_hash = sluice_hash_memory(&generation->key, road->flow_hash);
-  return SLUICE_AT(road->tables, flows,
-                   road->worker * (generation->flows_mask + 1) +
-                       sluice_flow_bucket(road->memory_hash, generation->flows_mask));
+  return SLUICE_AT(
+      road->tables, flows,
+      road->worker * (generation->flows_mask + 1) + sluice_flow_bucket(road->memory_hash, generation->flows_mask));
 }
 
 SLUICE_INLINE const struct sluice_backend* sluice_alive(struct sluice_tables* tables, sluice_u32 index) {

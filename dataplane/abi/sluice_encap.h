@@ -25,7 +25,9 @@ struct sluice_chain {
 };
 SLUICE_STATIC_ASSERT(SLUICE_PAST_MAX == 3, "sluice_chain names its places");
 
-SLUICE_INLINE sluice_u32 sluice_chain_bytes(sluice_u32 count) { return count ? 8 + 4 * count : 0; }
+SLUICE_INLINE sluice_u32 sluice_chain_bytes(sluice_u32 count) {
+  return count ? 8 + 4 * count : 0;
+}
 
 SLUICE_INLINE sluice_u16 sluice_fold(sluice_u32 sum) {
   sum = (sum & 0xffff) + (sum >> 16);
@@ -42,7 +44,9 @@ SLUICE_INLINE sluice_u32 sluice_outer_checksum(sluice_u32 source, sluice_u32 des
 SLUICE_INLINE int sluice_encap_is_outer_v6(sluice_u8 encapsulation) {
   return encapsulation == SLUICE_ENCAP_IPIP_V6 || encapsulation == SLUICE_ENCAP_GUE_V6;
 }
-SLUICE_INLINE int sluice_encap_is_gue(sluice_u8 encapsulation) { return encapsulation >= SLUICE_ENCAP_GUE_V4; }
+SLUICE_INLINE int sluice_encap_is_gue(sluice_u8 encapsulation) {
+  return encapsulation >= SLUICE_ENCAP_GUE_V4;
+}
 
 /* Bytes of the plain outer header, without a chain. */
 SLUICE_INLINE sluice_u32 sluice_outer_bytes(sluice_u8 encapsulation) {
@@ -68,8 +72,7 @@ SLUICE_INLINE void sluice_write_outer_ipv4(sluice_u8* p, const struct sluice_out
   const sluice_u16 total = (sluice_u16)(SLUICE_IPV4_BYTES + extra_bytes + outer->payload_bytes);
   const sluice_u32 protocol = outer->is_gue ? SLUICE_PROTO_UDP : outer->inner_protocol;
   const sluice_u32 total_be = sluice_swap16(total);
-  const sluice_u32 sum =
-      backend->checksum + ((sluice_u32)outer->traffic_class << 8) + total_be + (protocol << 8);
+  const sluice_u32 sum = backend->checksum + ((sluice_u32)outer->traffic_class << 8) + total_be + (protocol << 8);
   sluice_store32(p, 0x45u | (sluice_u32)outer->traffic_class << 8 | total_be << 16);
   sluice_store32(p + 4, 0x00400000u); /* identification 0, DF */
   sluice_store32(p + 8, SLUICE_OUTER_TTL | protocol << 8 | (sluice_u32)(sluice_u16)~sluice_fold(sum) << 16);
@@ -83,8 +86,8 @@ SLUICE_INLINE void sluice_write_outer_ipv6(sluice_u8* p, const struct sluice_out
   const sluice_u32 payload = extra_bytes + outer->payload_bytes;
   const sluice_u32 protocol = outer->is_gue ? SLUICE_PROTO_UDP : outer->inner_protocol;
   sluice_store32(p, sluice_swap32(0x60000000u | (sluice_u32)outer->traffic_class << 20 | label));
-  sluice_store32(p + 4, (sluice_u32)sluice_swap16((sluice_u16)payload) | protocol << 16 |
-                            (sluice_u32)SLUICE_OUTER_TTL << 24);
+  sluice_store32(p + 4,
+                 (sluice_u32)sluice_swap16((sluice_u16)payload) | protocol << 16 | (sluice_u32)SLUICE_OUTER_TTL << 24);
   for (int i = 0; i < 4; ++i) {
     sluice_store32(p + 8 + 4 * i, backend->source[i]);
     sluice_store32(p + 24 + 4 * i, backend->destination[i]);

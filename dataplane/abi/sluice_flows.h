@@ -22,7 +22,9 @@
 SLUICE_INLINE sluice_u64 sluice_flow_entry(sluice_u32 tag, sluice_u32 backend, sluice_u32 now) {
   return (sluice_u64)tag << 32 | (sluice_u64)backend << 12 | (now & SLUICE_FLOW_TIME_MASK);
 }
-SLUICE_INLINE sluice_u32 sluice_flow_backend(sluice_u64 entry) { return (sluice_u32)entry >> 12; }
+SLUICE_INLINE sluice_u32 sluice_flow_backend(sluice_u64 entry) {
+  return (sluice_u32)entry >> 12;
+}
 SLUICE_INLINE sluice_u32 sluice_flow_age(sluice_u64 entry, sluice_u32 now) {
   return (now - (sluice_u32)entry) & SLUICE_FLOW_TIME_MASK;
 }

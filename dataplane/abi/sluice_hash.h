@@ -67,11 +67,13 @@ SLUICE_INLINE sluice_u32 sluice_slot_of(sluice_u64 flow_hash, sluice_u32 slots_c
   return (sluice_u32)(((flow_hash >> 32) * slots_count) >> 32);
 }
 
-/* Of the memory hash: bucket from the low bits, tag from bits 24 to 55. With buckets of eight, a stranger's flow is taken for this one with
- * probability at most 8 * 2^-32 = 1.9e-9 per look-up. */
+/* Of the memory hash: bucket from the low bits, tag from bits 24 to 55. With buckets of eight, a stranger's flow is
+ * taken for this one with probability at most 8 * 2^-32 = 1.9e-9 per look-up. */
 SLUICE_INLINE sluice_u32 sluice_flow_bucket(sluice_u64 memory_hash, sluice_u32 flows_mask) {
   return (sluice_u32)memory_hash & flows_mask;
 }
-SLUICE_INLINE sluice_u32 sluice_flow_tag(sluice_u64 memory_hash) { return (sluice_u32)(memory_hash >> 24); }
+SLUICE_INLINE sluice_u32 sluice_flow_tag(sluice_u64 memory_hash) {
+  return (sluice_u32)(memory_hash >> 24);
+}
 
 #endif

@@ -81,8 +81,8 @@ SLUICE_INLINE void sluice_write_error_ipv4(sluice_u8* l3, const struct sluice_pa
   sluice_store32(l3 + 4, 0x00400000u);
   sluice_u32 sum = sluice_outer_checksum(packet->destination[0], packet->source[0]) + (0xc0u << 8) + total_be +
                    ((sluice_u32)SLUICE_PROTO_ICMP << 8);
-  sluice_store32(l3 + 8, SLUICE_OUTER_TTL | (sluice_u32)SLUICE_PROTO_ICMP << 8 |
-                             (sluice_u32)(sluice_u16)~sluice_fold(sum) << 16);
+  sluice_store32(
+      l3 + 8, SLUICE_OUTER_TTL | (sluice_u32)SLUICE_PROTO_ICMP << 8 | (sluice_u32)(sluice_u16)~sluice_fold(sum) << 16);
   sluice_store32(l3 + 12, packet->destination[0]);
   sluice_store32(l3 + 16, packet->source[0]);
 }

@@ -46,9 +46,9 @@ SLUICE_ASSERT_LINE(sluice_active);
 
 /* Multipliers of the keyed hash, derived from the cluster's secret (sluice_hash.h). */
 struct sluice_hash_key {
-  sluice_u64 offset;       /* added once: makes the all-zero tuple as random as any other */
-  sluice_u64 service;      /* of the word destination port | protocol << 16 | kind << 24 */
-  sluice_u64 source_port;  /* of the source port */
+  sluice_u64 offset;      /* added once: makes the all-zero tuple as random as any other */
+  sluice_u64 service;     /* of the word destination port | protocol << 16 | kind << 24 */
+  sluice_u64 source_port; /* of the source port */
   sluice_u64 destination[4];
   sluice_u64 source[4];
   sluice_u64 mix[2]; /* odd multipliers of the finaliser */
@@ -56,17 +56,18 @@ struct sluice_hash_key {
 };
 SLUICE_STATIC_ASSERT(sizeof(struct sluice_hash_key) == 2 * SLUICE_LINE_BYTES, "two lines");
 
-/* One generation's root: everything a packet needs to know before its service. Four lines, double-buffered by parity. */
+/* One generation's root: everything a packet needs to know before its service. Four lines, double-buffered by parity.
+ */
 struct sluice_generation {
   sluice_u64 generation;
-  sluice_u32 vips_line;          /* first line of this generation's buffer in vips */
-  sluice_u32 vips_mask;          /* lines in the buffer - 1; a power of two less one */
-  sluice_u32 flags;              /* SLUICE_GENERATION_* */
-  sluice_u32 flows_mask;         /* lines of one worker's flow table - 1 */
-  sluice_u32 inserts_per_tick;   /* bound of new flow entries per worker and tick */
-  sluice_u32 icmp_per_tick;      /* bound of packets answered in place per worker and tick */
-  sluice_u32 counters_stride;    /* lines per worker in counters */
-  sluice_u32 counters_backends;  /* first backend line within a worker's counters */
+  sluice_u32 vips_line;         /* first line of this generation's buffer in vips */
+  sluice_u32 vips_mask;         /* lines in the buffer - 1; a power of two less one */
+  sluice_u32 flags;             /* SLUICE_GENERATION_* */
+  sluice_u32 flows_mask;        /* lines of one worker's flow table - 1 */
+  sluice_u32 inserts_per_tick;  /* bound of new flow entries per worker and tick */
+  sluice_u32 icmp_per_tick;     /* bound of packets answered in place per worker and tick */
+  sluice_u32 counters_stride;   /* lines per worker in counters */
+  sluice_u32 counters_backends; /* first backend line within a worker's counters */
   sluice_u32 workers;
   sluice_u32 reserved[5];
   struct sluice_hash_key key;
@@ -125,8 +126,8 @@ SLUICE_ASSERT_LINE(sluice_slots);
 
 #define SLUICE_PAST_PER_LINE 8
 struct sluice_past_entry {
-  sluice_u16 slot_low;                 /* slot & 0xffff; a line covers at most 65,536 slots, so this is unambiguous */
-  sluice_u16 member[SLUICE_PAST_MAX];  /* youngest first; SLUICE_MEMBER_NONE ends the list and marks an empty entry */
+  sluice_u16 slot_low;                /* slot & 0xffff; a line covers at most 65,536 slots, so this is unambiguous */
+  sluice_u16 member[SLUICE_PAST_MAX]; /* youngest first; SLUICE_MEMBER_NONE ends the list and marks an empty entry */
 };
 struct sluice_past {
   struct sluice_past_entry entry[SLUICE_PAST_PER_LINE];
@@ -155,18 +156,18 @@ enum sluice_encapsulation {
  * 8 bytes of the Ethernet header (destination MAC, first half of the source MAC).
  */
 struct sluice_backend {
-  sluice_u64 mac_low;     /* 0 = next hop not resolved */
-  sluice_u32 mac_high;    /* remaining 4 bytes of the source MAC */
-  sluice_u16 inner_mtu;   /* longest inner IP packet that fits the path with the plain outer header */
+  sluice_u64 mac_low;      /* 0 = next hop not resolved */
+  sluice_u32 mac_high;     /* remaining 4 bytes of the source MAC */
+  sluice_u16 inner_mtu;    /* longest inner IP packet that fits the path with the plain outer header */
   sluice_u8 encapsulation; /* enum sluice_encapsulation */
-  sluice_u8 flags;        /* SLUICE_BACKEND_* */
-  sluice_u32 source[4];   /* outer addresses, wire bytes */
+  sluice_u8 flags;         /* SLUICE_BACKEND_* */
+  sluice_u32 source[4];    /* outer addresses, wire bytes */
   sluice_u32 destination[4];
-  sluice_u32 checksum;    /* outer IPv4 header: one's complement sum of the constant 16-bit words, not folded */
-  sluice_u16 port_be;     /* GUE destination port */
+  sluice_u32 checksum; /* outer IPv4 header: one's complement sum of the constant 16-bit words, not folded */
+  sluice_u16 port_be;  /* GUE destination port */
   sluice_u16 reserved;
-  sluice_u32 interface;   /* egress interface index; 0 = the one the packet came in by */
-  sluice_u32 id;          /* the backend's name in a chain (sluice_encap.h): equal on every balancer and backend */
+  sluice_u32 interface; /* egress interface index; 0 = the one the packet came in by */
+  sluice_u32 id;        /* the backend's name in a chain (sluice_encap.h): equal on every balancer and backend */
 };
 SLUICE_ASSERT_LINE(sluice_backend);
 

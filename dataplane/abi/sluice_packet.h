@@ -43,7 +43,8 @@ SLUICE_INLINE int sluice_trim(struct sluice_frame* frame, sluice_u32 bytes) {
 /* The longest stretch ever summed: an ICMP header and its quote. */
 #define SLUICE_SUM_BYTES_MAX (8 + SLUICE_ICMP_QUOTE_MAX)
 
-/* One's complement sum, not folded, of `bytes` bytes from `offset` on, as little-endian words; stops at the frame's end. */
+/* One's complement sum, not folded, of `bytes` bytes from `offset` on, as little-endian words; stops at the frame's
+ * end. */
 SLUICE_INLINE sluice_u32 sluice_sum_inline(const struct sluice_frame* frame, sluice_u32 offset, sluice_u32 bytes) {
   sluice_u32 sum = 0;
   const sluice_u8* p = frame->data + offset;
@@ -134,7 +135,7 @@ struct sluice_packet {
   sluice_u8 is_v6;
   sluice_u8 tagged; /* SLUICE_COMMON only: gave up because of a VLAN tag */
   sluice_u8 quoted; /* in: the packet is quoted in an ICMP error, cut after 8 bytes of transport (RFC 792) */
-  sluice_u8 fault; /* enum sluice_reason; SLUICE_REASON_forwarded = none */
+  sluice_u8 fault;  /* enum sluice_reason; SLUICE_REASON_forwarded = none */
 };
 
 SLUICE_INLINE int sluice_is_flow_protocol(sluice_u8 protocol) {
@@ -183,8 +184,7 @@ SLUICE_INLINE sluice_u16 sluice_parse_ethernet(const struct sluice_frame* frame,
  */
 SLUICE_INLINE enum sluice_shape sluice_parse_transport(const struct sluice_frame* frame, struct sluice_packet* packet,
                                                        const sluice_u8* l4, sluice_u32 available) {
-  const enum sluice_reason too_short =
-      packet->first_fragment ? SLUICE_REASON_fragment_tiny : SLUICE_REASON_bad_length;
+  const enum sluice_reason too_short = packet->first_fragment ? SLUICE_REASON_fragment_tiny : SLUICE_REASON_bad_length;
   if (packet->quoted) {
     if (l4 + 8 > frame->end) return SLUICE_SHAPE_TRUNCATED;
   } else if (packet->protocol == SLUICE_PROTO_TCP) {
@@ -230,9 +230,8 @@ SLUICE_INLINE enum sluice_shape sluice_parse_ipv4(const struct sluice_frame* fra
   if (l3[0] >> 4 != 4) return sluice_to_kernel(packet, SLUICE_REASON_unparsed);
   const sluice_u16 header_bytes = (sluice_u16)((l3[0] & 15) * 4);
   const sluice_u16 fragment = sluice_load16_be(l3 + 6);
-  if (depth != SLUICE_FULL &&
-      SLUICE_UNLIKELY(l3[0] != 0x45 || (fragment & (SLUICE_IPV4_MF | SLUICE_IPV4_OFFSET)) ||
-                      !sluice_is_flow_protocol(l3[9])))
+  if (depth != SLUICE_FULL && SLUICE_UNLIKELY(l3[0] != 0x45 || (fragment & (SLUICE_IPV4_MF | SLUICE_IPV4_OFFSET)) ||
+                                              !sluice_is_flow_protocol(l3[9])))
     return SLUICE_SHAPE_UNCOMMON;
   packet->is_v6 = 0;
   packet->traffic_class = l3[1];
@@ -303,7 +302,8 @@ SLUICE_INLINE enum sluice_reason sluice_ext_step(const struct sluice_frame* fram
   return SLUICE_REASON_forwarded;
 }
 
-/* `l3_offset` as in struct sluice_packet (for a quoted packet it is larger), `next` = the fixed header's next header. */
+/* `l3_offset` as in struct sluice_packet (for a quoted packet it is larger), `next` = the fixed header's next header.
+ */
 SLUICE_INLINE struct sluice_ext_walk sluice_walk_inline(const struct sluice_frame* frame, sluice_u32 l3_offset,
                                                         sluice_u8 next) {
   struct sluice_ext_walk walk = {SLUICE_IPV6_BYTES, next, 0, 0, SLUICE_REASON_forwarded, 0};

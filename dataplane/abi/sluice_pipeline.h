@@ -134,8 +134,8 @@ SLUICE_INLINE enum sluice_reason sluice_encapsulate(struct sluice_frame* frame, 
   outer.inner_protocol = is_v6 ? SLUICE_PROTO_IPV6 : SLUICE_PROTO_IPIP;
   outer.is_v6 = (sluice_u8)sluice_encap_is_outer_v6(encapsulation);
   outer.is_gue = sluice_encap_is_gue(encapsulation) || chain_bytes != 0;
-  const sluice_u32 outer_bytes = (outer.is_v6 ? SLUICE_IPV6_BYTES : SLUICE_IPV4_BYTES) +
-                                 (outer.is_gue ? SLUICE_UDP_BYTES + 4 + chain_bytes : 0);
+  const sluice_u32 outer_bytes =
+      (outer.is_v6 ? SLUICE_IPV6_BYTES : SLUICE_IPV4_BYTES) + (outer.is_gue ? SLUICE_UDP_BYTES + 4 + chain_bytes : 0);
   sluice_u8* data = frame->data;
   if (data + l3_offset + SLUICE_IPV4_BYTES > frame->end) return SLUICE_REASON_internal;
   sluice_decrement_ttl(data + l3_offset, is_v6);
@@ -166,7 +166,7 @@ SLUICE_INLINE enum sluice_reason sluice_answer_too_big(struct sluice_frame* fram
   const struct sluice_icmp_error error = {is_v6 ? SLUICE_ICMPV6_TOO_BIG : SLUICE_ICMP_UNREACHABLE,
                                           is_v6 ? 0u : SLUICE_ICMP_CODE_TOO_BIG, road->backend->inner_mtu};
   return sluice_turn_error(frame, &road->packet, &error, is_v6) ? SLUICE_REASON_no_headroom
-                                                                 : SLUICE_REASON_too_big_replied;
+                                                                : SLUICE_REASON_too_big_replied;
 }
 
 SLUICE_INLINE enum sluice_reason sluice_answer_unreachable(struct sluice_frame* frame, struct sluice_road* road,
@@ -175,7 +175,7 @@ SLUICE_INLINE enum sluice_reason sluice_answer_unreachable(struct sluice_frame* 
   const struct sluice_icmp_error error = {is_v6 ? SLUICE_ICMPV6_UNREACHABLE : SLUICE_ICMP_UNREACHABLE,
                                           is_v6 ? SLUICE_ICMPV6_CODE_PORT : SLUICE_ICMP_CODE_PORT, 0};
   return sluice_turn_error(frame, &road->packet, &error, is_v6) ? SLUICE_REASON_no_headroom
-                                                                 : SLUICE_REASON_unreachable_replied;
+                                                                : SLUICE_REASON_unreachable_replied;
 }
 
 SLUICE_INLINE void sluice_count_traffic(struct sluice_road* road, sluice_u32 line, sluice_u32 index) {
@@ -234,8 +234,8 @@ SLUICE_INLINE enum sluice_reason sluice_match_flow(const struct sluice_frame* fr
   if (SLUICE_UNLIKELY(wrong != SLUICE_REASON_forwarded)) return wrong;
   if (SLUICE_UNLIKELY(packet->first_fragment) && !(road->vip->flags & SLUICE_VIP_FRAGMENTS))
     return SLUICE_REASON_fragment_refused;
-  road->opens = packet->protocol == SLUICE_PROTO_TCP &&
-                (packet->tcp_flags & (SLUICE_TCP_SYN | SLUICE_TCP_ACK)) == SLUICE_TCP_SYN;
+  road->opens =
+      packet->protocol == SLUICE_PROTO_TCP && (packet->tcp_flags & (SLUICE_TCP_SYN | SLUICE_TCP_ACK)) == SLUICE_TCP_SYN;
   road->new_flow = road->opens;
   road->use = road->opens ? SLUICE_FLOW_NEW : SLUICE_FLOW_USE;
   return SLUICE_REASON_forwarded;
@@ -284,8 +284,8 @@ SLUICE_INLINE enum sluice_reason sluice_match_icmp_error(const struct sluice_fra
   struct sluice_packet quote = SLUICE_ZERO;
   quote.quoted = 1;
   quote.l3_offset = (sluice_u16)(packet->l3_offset + packet->l4_offset + SLUICE_ICMP_BYTES);
-  const enum sluice_shape shape = is_v6 ? sluice_parse_ipv6(frame, &quote, SLUICE_FULL)
-                                        : sluice_parse_ipv4(frame, &quote, SLUICE_FULL);
+  const enum sluice_shape shape =
+      is_v6 ? sluice_parse_ipv6(frame, &quote, SLUICE_FULL) : sluice_parse_ipv4(frame, &quote, SLUICE_FULL);
   if (shape != SLUICE_SHAPE_FLOW) return SLUICE_REASON_not_vip;
   if (!sluice_find_service(road, quote.destination, quote.destination_port, quote.source, quote.source_port,
                            quote.protocol, is_v6))

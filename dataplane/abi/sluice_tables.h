@@ -38,9 +38,9 @@ struct sluice_tables {
 };
 #define SLUICE_AT(tables, array, index) sluice_at_##array(tables, index)
 
-#define SLUICE_DEFINE_AT(array, type)                                                               \
+#define SLUICE_DEFINE_AT(array, type)                                                                  \
   SLUICE_INLINE struct type* sluice_at_##array(const struct sluice_tables* tables, sluice_u32 index) { \
-    return index < tables->array##_lines ? &tables->array[index] : NULL;                            \
+    return index < tables->array##_lines ? &tables->array[index] : NULL;                               \
   }
 SLUICE_DEFINE_AT(vips, sluice_vip)
 SLUICE_DEFINE_AT(slots, sluice_slots)

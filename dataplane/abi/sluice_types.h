@@ -50,9 +50,9 @@ typedef uint64_t sluice_u64;
 /*
  * Words that another thread may read or write at any time: counters, flow entries, a backend's flags and next hop. Each
  * is aligned and no wider than a register, so the machines we run on load and store it whole, and nothing is concluded
- * from one about another: that is what the active word and the grace periods are for. Relaxed atomics, then; but written
- * as plain accesses, because compilers leave an addition to memory one instruction and may take a word as an operand
- * only so. ThreadSanitizer is told what is meant (tests/image/publish_race.cc).
+ * from one about another: that is what the active word and the grace periods are for. Relaxed atomics, then; but
+ * written as plain accesses, because compilers leave an addition to memory one instruction and may take a word as an
+ * operand only so. ThreadSanitizer is told what is meant (tests/image/publish_race.cc).
  */
 #if defined(__SANITIZE_THREAD__)
 #define SLUICE_SHARED_LOAD(word) __atomic_load_n(word, __ATOMIC_RELAXED)
@@ -67,9 +67,11 @@ typedef uint64_t sluice_u64;
 
 #ifdef __cplusplus
 #define SLUICE_STATIC_ASSERT(condition, message) static_assert(condition, message)
-#define SLUICE_ZERO {}
+#define SLUICE_ZERO \
+  {}
 #else
-#define SLUICE_ZERO {0}
+#define SLUICE_ZERO \
+  { 0 }
 #define SLUICE_STATIC_ASSERT(condition, message) _Static_assert(condition, message)
 #endif
 
@@ -81,8 +83,12 @@ typedef uint64_t sluice_u64;
 #define SLUICE_OPAQUE(x) (void)(x)
 #endif
 
-SLUICE_INLINE sluice_u16 sluice_swap16(sluice_u16 value) { return __builtin_bswap16(value); }
-SLUICE_INLINE sluice_u32 sluice_swap32(sluice_u32 value) { return __builtin_bswap32(value); }
+SLUICE_INLINE sluice_u16 sluice_swap16(sluice_u16 value) {
+  return __builtin_bswap16(value);
+}
+SLUICE_INLINE sluice_u32 sluice_swap32(sluice_u32 value) {
+  return __builtin_bswap32(value);
+}
 
 /*
  * Loads and stores at any alignment. User space goes through memcpy, as the language asks. The BPF back end would turn
@@ -91,25 +97,35 @@ SLUICE_INLINE sluice_u32 sluice_swap32(sluice_u32 value) { return __builtin_bswa
  */
 #ifdef __bpf__
 /* may_alias: the same bytes are written and read in different widths. */
-#define SLUICE_DEFINE_ACCESS(bits)                                                                             \
-  typedef sluice_u##bits __attribute__((may_alias)) sluice_any##bits;                                          \
-  SLUICE_INLINE sluice_u##bits sluice_load##bits(const void* p) { return *(const sluice_any##bits*)p; }        \
-  SLUICE_INLINE void sluice_store##bits(void* p, sluice_u##bits value) { *(sluice_any##bits*)p = value; }
+#define SLUICE_DEFINE_ACCESS(bits)                                       \
+  typedef sluice_u##bits __attribute__((may_alias)) sluice_any##bits;    \
+  SLUICE_INLINE sluice_u##bits sluice_load##bits(const void* p) {        \
+    return *(const sluice_any##bits*)p;                                  \
+  }                                                                      \
+  SLUICE_INLINE void sluice_store##bits(void* p, sluice_u##bits value) { \
+    *(sluice_any##bits*)p = value;                                       \
+  }
 #else
-#define SLUICE_DEFINE_ACCESS(bits)                                     \
-  SLUICE_INLINE sluice_u##bits sluice_load##bits(const void* p) {      \
-    sluice_u##bits value;                                              \
-    memcpy(&value, p, sizeof value);                                   \
-    return value;                                                      \
-  }                                                                    \
-  SLUICE_INLINE void sluice_store##bits(void* p, sluice_u##bits value) { memcpy(p, &value, sizeof value); }
+#define SLUICE_DEFINE_ACCESS(bits)                                       \
+  SLUICE_INLINE sluice_u##bits sluice_load##bits(const void* p) {        \
+    sluice_u##bits value;                                                \
+    memcpy(&value, p, sizeof value);                                     \
+    return value;                                                        \
+  }                                                                      \
+  SLUICE_INLINE void sluice_store##bits(void* p, sluice_u##bits value) { \
+    memcpy(p, &value, sizeof value);                                     \
+  }
 #endif
 SLUICE_DEFINE_ACCESS(16)
 SLUICE_DEFINE_ACCESS(32)
 SLUICE_DEFINE_ACCESS(64)
 #undef SLUICE_DEFINE_ACCESS
 
-SLUICE_INLINE sluice_u16 sluice_load16_be(const void* p) { return sluice_swap16(sluice_load16(p)); }
-SLUICE_INLINE void sluice_store16_be(void* p, sluice_u16 value) { sluice_store16(p, sluice_swap16(value)); }
+SLUICE_INLINE sluice_u16 sluice_load16_be(const void* p) {
+  return sluice_swap16(sluice_load16(p));
+}
+SLUICE_INLINE void sluice_store16_be(void* p, sluice_u16 value) {
+  sluice_store16(p, sluice_swap16(value));
+}
 
 #endif

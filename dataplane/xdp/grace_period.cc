@@ -22,7 +22,8 @@ constexpr useconds_t last_resort_us = 200000;
 Result<GracePeriod> GracePeriod::create() {
   UniqueFd inner(bpf_map_create(BPF_MAP_TYPE_ARRAY, "sluice_grace_in", 4, 4, 1, nullptr));
   if (!inner.is_open())
-    return errno_error("cannot make a BPF map (run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)", -inner.get());
+    return errno_error("cannot make a BPF map (run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)",
+                       -inner.get());
   LIBBPF_OPTS(bpf_map_create_opts, options);
   options.inner_map_fd = static_cast<std::uint32_t>(inner.get());
   UniqueFd outer(bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "sluice_grace", 4, 4, 1, &options));

@@ -41,7 +41,8 @@ std::array<std::uint32_t, map_names.size()> lines_of(const ImageSizes& sizes) {
 
 Error create_error(std::string_view name, std::uint64_t bytes, int number) {
   const std::string what = "cannot make the BPF map sluice_" + std::string(name);
-  if (number == EPERM) return errno_error(what + " (run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)", number);
+  if (number == EPERM)
+    return errno_error(what + " (run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)", number);
   if (number == ENOMEM || number == E2BIG)
     return make_error(ErrorCode::out_of_capacity, what + " of " + std::to_string(bytes >> 20) +
                                                       " MiB: the host has not enough memory for it; use fewer or "
@@ -105,7 +106,8 @@ Result<MapSet> MapSet::open_pinned(const std::filesystem::path& directory) {
     if (const int failed = bpf_obj_get_info_by_fd(fd.get(), &info, &size); failed != 0)
       return errno_error("cannot look at " + pin.string(), -failed);
     if (map != control_map && map != flows_map && info.max_entries > 1) set.form_ = TableForm::by_lookup;
-    const auto lines = static_cast<std::uint32_t>(std::uint64_t{info.value_size} * info.max_entries / SLUICE_LINE_BYTES);
+    const auto lines =
+        static_cast<std::uint32_t>(std::uint64_t{info.value_size} * info.max_entries / SLUICE_LINE_BYTES);
     const MapShape shape = shape_of(map, set.form_, lines);
     if (info.type != BPF_MAP_TYPE_ARRAY || info.key_size != sizeof(std::uint32_t) ||
         info.value_size != shape.value_bytes || info.max_entries != shape.entries ||
@@ -159,7 +161,9 @@ ImageSizes MapSet::sizes() const {
           tables_.backends_lines, tables_.flows_lines, tables_.counters_lines};
 }
 
-bool MapSet::is_whole(std::size_t map) const { return form_ == TableForm::whole && map != flows_map; }
+bool MapSet::is_whole(std::size_t map) const {
+  return form_ == TableForm::whole && map != flows_map;
+}
 
 bool MapSet::is_adoptable(std::uint32_t workers) const {
   const sluice_active& active = tables_.control->active;

@@ -105,8 +105,7 @@ Status use_maps(bpf_object* object, const MapSet& maps) {
 
 }  // namespace
 
-Result<XdpObject> XdpObject::load(const MapSet& maps, std::uint32_t tick_shift,
-                                  std::span<const unsigned char> bytes) {
+Result<XdpObject> XdpObject::load(const MapSet& maps, std::uint32_t tick_shift, std::span<const unsigned char> bytes) {
   if (Status registered = register_address_tables(); !registered) return registered.error();
   if (bytes.empty()) bytes = embedded_object(maps.form());
   LIBBPF_OPTS(bpf_object_open_opts, options);

@@ -14,7 +14,9 @@
 
 namespace sluice::testing {
 
-inline IpAddress address(const std::string& text) { return IpAddress::parse(text).value(); }
+inline IpAddress address(const std::string& text) {
+  return IpAddress::parse(text).value();
+}
 
 inline ForwardingBackend backend(const std::string& text, std::uint8_t encapsulation = SLUICE_ENCAP_IPIP_V4) {
   ForwardingBackend backend;

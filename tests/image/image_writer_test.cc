@@ -118,8 +118,8 @@ TEST_F(ImageWriterTest, ManyServicesAreAllFound) {
   model.services.clear();
   for (std::uint16_t i = 0; i < 10000; ++i) {
     ForwardingService service;
-    service.key = {IpAddress::from_v4_bytes({203, 0, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)}), 6,
-                   PortHost(static_cast<std::uint16_t>(1 + i % 7))};
+    service.key = {IpAddress::from_v4_bytes({203, 0, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)}),
+                   6, PortHost(static_cast<std::uint16_t>(1 + i % 7))};
     model.services.push_back(service);
   }
   start(model);

@@ -22,9 +22,8 @@ ForwardingBackend backend_of(const ModelOptions& options, std::uint32_t number) 
   const auto high = static_cast<std::uint8_t>(number >> 8);
   const auto low = static_cast<std::uint8_t>(number);
   const auto top = static_cast<std::uint8_t>(1 + (number >> 16));
-  backend.key.address =
-      outer_v6 ? IpAddress::from_v6_bytes({0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, top, high, low})
-               : IpAddress::from_v4_bytes({10, top, high, low});
+  backend.key.address = outer_v6 ? IpAddress::from_v6_bytes({0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, top, high, low})
+                                 : IpAddress::from_v4_bytes({10, top, high, low});
   backend.source = outer_v6 ? IpAddress::from_v6_bytes({0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1})
                             : IpAddress::from_v4_bytes({10, 0, 0, 1});
   backend.key.encapsulation = options.encapsulation;
@@ -55,7 +54,9 @@ ForwardingPool pool_of(const ModelOptions& options, std::uint32_t pool_number) {
   return pool;
 }
 
-void put16(std::uint8_t* p, std::uint16_t value) { sluice_store16_be(p, value); }
+void put16(std::uint8_t* p, std::uint16_t value) {
+  sluice_store16_be(p, value);
+}
 
 void write_ipv4(std::uint8_t* p, std::uint8_t protocol, std::uint32_t bytes, const std::array<std::uint8_t, 4>& to) {
   const std::array<std::uint8_t, 4> from = {198, 51, 100, 0};

@@ -12,14 +12,14 @@ namespace sluice::bench {
 enum class PacketKind : std::uint8_t { tcp4_syn, tcp4_ack, udp4, tcp6_ack, vlan_tcp4_ack, tcp4_not_vip };
 
 struct ModelOptions {
-  std::uint32_t services = 1;           // one pool each; a power of two up to 64
+  std::uint32_t services = 1;  // one pool each; a power of two up to 64
   std::uint32_t backends_per_pool = 1000;
   std::uint32_t slots_count = 65537;
   std::uint8_t encapsulation = SLUICE_ENCAP_IPIP_V4;
   std::uint8_t protocol = 6;
-  bool is_v6 = false;                   // services; the backends' family follows the encapsulation
+  bool is_v6 = false;  // services; the backends' family follows the encapsulation
   bool track = false;
-  bool chain = false;                   // and every slot unstable with three previous owners
+  bool chain = false;  // and every slot unstable with three previous owners
   std::uint32_t flows_per_worker = 0;
 };
 

@@ -80,7 +80,10 @@ std::vector<Case> measured_cases(std::uint32_t many) {
       {.name = "tcp4_stateless_1m_64vips", .flows = many, .services = 64},
       {.name = "tcp4_tracked_1", .track = true, .proof = Proof::remembered},
       {.name = "tcp4_tracked_1m", .flows = many, .track = true, .proof = Proof::remembered},
-      {.name = "tcp4_tracked_new_1m", .packet = PacketKind::tcp4_syn, .flows = many, .track = true,
+      {.name = "tcp4_tracked_new_1m",
+       .packet = PacketKind::tcp4_syn,
+       .flows = many,
+       .track = true,
        .proof = Proof::inserted},
       {.name = "tcp6_stateless_1", .packet = PacketKind::tcp6_ack, .encapsulation = SLUICE_ENCAP_IPIP_V6},
       {.name = "tcp6_in_4_stateless_1", .packet = PacketKind::tcp6_ack},
@@ -286,15 +289,20 @@ void print_json(const std::vector<Row>& rows) {
 void add_xdp_command(CLI::App& app) {
   auto settings = std::make_shared<Settings>();
   CLI::App* command = app.add_subcommand("xdp", "Net cost per packet of the XDP program, in the kernel (root)");
-  command->add_option("--repeat", settings->repeat, "packets per timed run")->check(CLI::Range(1, 1 << 24))
+  command->add_option("--repeat", settings->repeat, "packets per timed run")
+      ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
   command->add_option("--rounds", settings->rounds, "timed runs per case")
-      ->check(CLI::Range(1, 1000))->capture_default_str();
-  command->add_option("--flows-exponent", settings->flows_exponent, "the ..._1m cases have 2^N flows")
-      ->check(CLI::Range(1, 20))->capture_default_str();
-  command->add_option("--backends", settings->backends, "backends of the single pool")->check(CLI::Range(4, 30000))
+      ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  command->add_option("--frame-bytes", settings->frame_bytes, "frame length")->check(CLI::Range(96, 1400))
+  command->add_option("--flows-exponent", settings->flows_exponent, "the ..._1m cases have 2^N flows")
+      ->check(CLI::Range(1, 20))
+      ->capture_default_str();
+  command->add_option("--backends", settings->backends, "backends of the single pool")
+      ->check(CLI::Range(4, 30000))
+      ->capture_default_str();
+  command->add_option("--frame-bytes", settings->frame_bytes, "frame length")
+      ->check(CLI::Range(96, 1400))
       ->capture_default_str();
   command->add_option("--cpu", settings->cpu, "core to run on; default: the present one");
   command->add_option("--only", settings->only, "cases whose name contains this");

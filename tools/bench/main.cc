@@ -7,15 +7,12 @@
 int main(int argc, char** argv) {
   using namespace sluice::bench;
   constexpr std::array commands = {
-      add_churn_command,
-      add_report_command,
-      add_table_command,
+      add_churn_command, add_report_command, add_table_command,
 #ifdef SLUICE_WITH_DPDK
       add_dpdk_command,
 #endif
 #ifdef SLUICE_WITH_XDP
-      add_veth_command,
-      add_xdp_command,
+      add_veth_command,  add_xdp_command,
 #endif
   };
   CLI::App app("Measures Sluice on this machine", "sluice-bench");

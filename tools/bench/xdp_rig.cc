@@ -21,11 +21,15 @@ namespace {
 // HZ 250, where the benchmark's flows never age.
 constexpr std::uint32_t tick_shift = 8;
 
-Error failed(const std::string& what) { return errno_error(what, errno); }
+Error failed(const std::string& what) {
+  return errno_error(what, errno);
+}
 
 }  // namespace
 
-void XdpRig::ObjectCloser::operator()(bpf_object* object) const { bpf_object__close(object); }
+void XdpRig::ObjectCloser::operator()(bpf_object* object) const {
+  bpf_object__close(object);
+}
 
 Result<XdpRig> XdpRig::open(const ImageSizes& sizes, const std::string& object_file) {
   libbpf_set_print(nullptr);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The balancer's BPF object over a set of maps of its own, and the front program that times it by the kernel's test-run.
-// Needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (root).
+// The balancer's BPF object over a set of maps of its own, and the front program that times it by the kernel's
+// test-run. Needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (root).
 #pragma once
 
 #include <array>
@@ -31,8 +31,8 @@ struct FrontCase {
 };
 
 struct RunResult {
-  double nanoseconds = 0;     // per repetition, front included
-  std::uint32_t action = 0;   // enum xdp_action of the last repetition
+  double nanoseconds = 0;    // per repetition, front included
+  std::uint32_t action = 0;  // enum xdp_action of the last repetition
 };
 
 class XdpRig {

@@ -33,7 +33,9 @@ template <typename T>
 using Result = boost::system::result<T, Error>;
 using Status = Result<void>;
 
-inline Error make_error(ErrorCode code, std::string context) { return Error{code, std::move(context)}; }
+inline Error make_error(ErrorCode code, std::string context) {
+  return Error{code, std::move(context)};
+}
 
 // Found by argument-dependent lookup: result<>::value() on an error throws this. Only main programs may let it pass.
 [[noreturn]] inline void throw_exception_from_error(const Error& error, const boost::source_location&) {

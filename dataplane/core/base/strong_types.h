@@ -23,7 +23,7 @@ class Strong {
   Rep value_{};
 };
 
-using Generation = Strong<struct GenerationTag, std::uint64_t>;     // forwarding image generation; 0 = none yet
+using Generation = Strong<struct GenerationTag, std::uint64_t>;      // forwarding image generation; 0 = none yet
 using BackendIndex = Strong<struct BackendIndexTag, std::uint32_t>;  // line in the image's backends; 0 = none
 using MemberIndex = Strong<struct MemberIndexTag, std::uint16_t>;    // position in a pool's member list
 using SlotIndex = Strong<struct SlotIndexTag, std::uint32_t>;        // 0 .. slots_count - 1

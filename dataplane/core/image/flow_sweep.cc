@@ -14,10 +14,10 @@ std::uint64_t move_flows(const sluice_tables& tables, const FlowMoves& moves) {
       if (seen == 0) continue;
       const auto move = moves.find(sluice_flow_backend(seen));
       if (move == moves.end()) continue;
-      const sluice_u64 wanted =
-          move->second == 0 ? 0
-                            : sluice_flow_entry(static_cast<sluice_u32>(seen >> 32), move->second,
-                                                static_cast<sluice_u32>(seen) & SLUICE_FLOW_TIME_MASK);
+      const sluice_u64 wanted = move->second == 0
+                                    ? 0
+                                    : sluice_flow_entry(static_cast<sluice_u32>(seen >> 32), move->second,
+                                                        static_cast<sluice_u32>(seen) & SLUICE_FLOW_TIME_MASK);
       // A worker that writes in between wins; the second walk, after it has moved on, sees its entry.
       if (__atomic_compare_exchange_n(&entry, &seen, wanted, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) ++changed;
     }

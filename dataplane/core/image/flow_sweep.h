@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Walks every worker's flow table from outside: entries of a backend line that leaves follow it to its successor, or are
-// forgotten. Safe beside running workers (compare and swap of whole entries).
+// Walks every worker's flow table from outside: entries of a backend line that leaves follow it to its successor, or
+// are forgotten. Safe beside running workers (compare and swap of whole entries).
 #pragma once
 
 #include <cstdint>

@@ -42,9 +42,9 @@ struct ForwardingPool {
   std::string name;
   std::vector<std::uint32_t> members;  // positions in ForwardingModel::backends, by member index
   std::vector<std::string> member_names;
-  std::vector<std::uint16_t> slots;    // member index per slot, no flag; empty = no eligible backend
-  std::vector<PreviousOwners> past;    // unstable slots, ascending
-  bool chain = false;                  // backends run the second chance
+  std::vector<std::uint16_t> slots;  // member index per slot, no flag; empty = no eligible backend
+  std::vector<PreviousOwners> past;  // unstable slots, ascending
+  bool chain = false;                // backends run the second chance
 };
 
 // The identity of a service: what its line in the image answers for.
@@ -58,7 +58,7 @@ struct ServiceKey {
 struct ForwardingService {
   std::string name;
   ServiceKey key;
-  std::uint32_t pool = 0;       // position in ForwardingModel::pools
+  std::uint32_t pool = 0;  // position in ForwardingModel::pools
   bool track = false;
   bool fragments = false;
   bool unreachable = false;

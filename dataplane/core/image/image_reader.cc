@@ -13,7 +13,9 @@ const sluice_generation* active_generation(const sluice_tables& tables) {
   return active == 0 ? nullptr : &tables.control->generations[active & 1];
 }
 
-std::uint64_t load(const sluice_u64& counter) { return __atomic_load_n(&counter, __ATOMIC_RELAXED); }
+std::uint64_t load(const sluice_u64& counter) {
+  return __atomic_load_n(&counter, __ATOMIC_RELAXED);
+}
 
 template <typename Line>
 const Line& counter_line(const sluice_tables& tables, std::uint32_t line) {
@@ -26,8 +28,7 @@ TrafficTotals read_traffic(const sluice_tables& tables, std::uint32_t first_line
   const sluice_generation* generation = active_generation(tables);
   if (generation == nullptr) return totals;
   for (std::uint32_t worker = 0; worker < generation->workers; ++worker) {
-    const std::uint32_t line =
-        worker * generation->counters_stride + first_line + index / SLUICE_TRAFFIC_PER_LINE;
+    const std::uint32_t line = worker * generation->counters_stride + first_line + index / SLUICE_TRAFFIC_PER_LINE;
     if (line >= tables.counters_lines) break;
     const sluice_traffic& traffic =
         counter_line<sluice_traffic_counters>(tables, line).traffic[index % SLUICE_TRAFFIC_PER_LINE];
@@ -117,8 +118,7 @@ TrafficTotals read_service(const sluice_tables& tables, std::uint32_t counters) 
 
 TrafficTotals read_backend(const sluice_tables& tables, BackendIndex backend) {
   const sluice_generation* generation = active_generation(tables);
-  return generation == nullptr ? TrafficTotals{}
-                               : read_traffic(tables, generation->counters_backends, backend.value());
+  return generation == nullptr ? TrafficTotals{} : read_traffic(tables, generation->counters_backends, backend.value());
 }
 
 FlowAnswer explain_flow(const sluice_tables& const_tables, const FlowQuery& query, std::uint32_t now) {

@@ -64,8 +64,8 @@ struct FlowAnswer {
   std::optional<std::uint32_t> slot;
   std::uint32_t slots_count = 0;
   bool unstable = false;
-  std::optional<BackendIndex> backend;      // where the packet goes
-  std::vector<BackendIndex> candidates;     // the slot's owner first, then its previous owners
+  std::optional<BackendIndex> backend;       // where the packet goes
+  std::vector<BackendIndex> candidates;      // the slot's owner first, then its previous owners
   std::vector<std::uint32_t> remembered_by;  // workers whose flow table names `backend_remembered`
   std::optional<BackendIndex> backend_remembered;
 };

@@ -25,7 +25,9 @@ std::uint32_t lines_of(std::size_t items, std::uint32_t per_line) {
   return static_cast<std::uint32_t>((items + per_line - 1) / per_line);
 }
 
-std::span<sluice_line> as_lines(void* array, std::uint32_t lines) { return {static_cast<sluice_line*>(array), lines}; }
+std::span<sluice_line> as_lines(void* array, std::uint32_t lines) {
+  return {static_cast<sluice_line*>(array), lines};
+}
 
 // Keys of the services buffer: services, and what is known of each VIP without ports.
 struct AddressKey {
@@ -34,7 +36,9 @@ struct AddressKey {
   friend auto operator<=>(const AddressKey&, const AddressKey&) = default;
 };
 
-std::uint8_t icmp_of(const IpAddress& address) { return address.is_v4() ? SLUICE_PROTO_ICMP : SLUICE_PROTO_ICMPV6; }
+std::uint8_t icmp_of(const IpAddress& address) {
+  return address.is_v4() ? SLUICE_PROTO_ICMP : SLUICE_PROTO_ICMPV6;
+}
 
 std::set<AddressKey> address_keys_of(const ForwardingModel& model) {
   std::set<AddressKey> keys;
@@ -68,9 +72,9 @@ BackendKey key_of(const sluice_backend& line) {
   std::array<std::uint8_t, 16> bytes{};
   std::memcpy(bytes.data(), line.destination, bytes.size());
   // L2 lines carry their family in the upper words: an IPv4 address leaves them zero.
-  const bool is_v6 = sluice_encap_is_outer_v6(line.encapsulation) ||
-                     (line.encapsulation == SLUICE_ENCAP_L2 &&
-                      (line.destination[1] | line.destination[2] | line.destination[3]) != 0);
+  const bool is_v6 =
+      sluice_encap_is_outer_v6(line.encapsulation) ||
+      (line.encapsulation == SLUICE_ENCAP_L2 && (line.destination[1] | line.destination[2] | line.destination[3]) != 0);
   const IpAddress address =
       is_v6 ? IpAddress::from_v6_bytes(bytes) : IpAddress::from_v4_bytes({bytes[0], bytes[1], bytes[2], bytes[3]});
   const bool is_gue = sluice_encap_is_gue(line.encapsulation) != 0;
@@ -176,7 +180,9 @@ ImageWriter::ImageWriter(const sluice_tables& tables, const ImageOptions& option
   if (tables_.control->active.generation != 0) adopt();
 }
 
-std::uint32_t ImageWriter::counters_stride() const { return tables_.counters_lines / options_.workers; }
+std::uint32_t ImageWriter::counters_stride() const {
+  return tables_.counters_lines / options_.workers;
+}
 
 std::uint32_t ImageWriter::counters_backends() const {
   return counters_stride() - lines_of(tables_.backends_lines, SLUICE_TRAFFIC_PER_LINE);
@@ -186,7 +192,9 @@ std::uint32_t ImageWriter::service_counters_count() const {
   return (counters_backends() - SLUICE_COUNTERS_SERVICES) * SLUICE_TRAFFIC_PER_LINE;
 }
 
-Generation ImageWriter::generation() const { return Generation(tables_.control->active.generation); }
+Generation ImageWriter::generation() const {
+  return Generation(tables_.control->active.generation);
+}
 
 std::optional<BackendIndex> ImageWriter::find_backend(const BackendKey& key) const {
   const auto found = backends_.find(key);

@@ -40,8 +40,8 @@ class RegionStore {
 
   std::span<sluice_line> lines_;
   LineAllocator allocator_;
-  std::map<std::uint32_t, Region> regions_;                    // by first line
-  std::multimap<std::uint64_t, std::uint32_t> by_digest_;      // digest -> first line
+  std::map<std::uint32_t, Region> regions_;                // by first line
+  std::multimap<std::uint64_t, std::uint32_t> by_digest_;  // digest -> first line
   std::uint32_t lines_written_ = 0;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A static configuration -> what the writer is told. Slot tables are plain Maglev fills: a plane without a control plane
-// has no agreed history.
+// A static configuration -> what the writer is told. Slot tables are plain Maglev fills: a plane without a control
+// plane has no agreed history.
 #pragma once
 
 #include "config.h"
