@@ -19,15 +19,20 @@ struct TextFault {
   std::string message;
 };
 
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
 bool starts_key(char c) {
   const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  return letter || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '"' || c == '\'';
+  return letter || is_digit(c) || c == '_' || c == '-' || c == '"' || c == '\'';
 }
 
 // Finds what toml++ 3.3 must not see. Deep keys; and, as fuzzing showed, what it assumes away without a check, so that
 // its behaviour is undefined: table headers that begin with anything but a key, a '}' as an element of an array, dates
-// with rubbish after them, and non-ASCII letters in many places (no value of ours needs them). Control characters no
-// TOML may hold anyway. Walks as far as needed to tell what stands outside of strings and comments.
+// (and what it takes for one: `202b-wb-ws_ `) with rubbish after them, and non-ASCII letters in many places (no value
+// of ours needs them). Control characters no TOML may hold anyway. Walks as far as needed to tell what stands outside
+// of strings and comments.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : text_(text) {
@@ -81,7 +86,7 @@ class Scanner {
     }
     // No key of ours needs quotes, so none may follow a dot either.
     const bool detached = at_ == 0 || std::string_view(" \t\n=,[{").find(text_[at_ - 1]) != std::string_view::npos;
-    if (!detached) return TextFault{place_, "a string begins inside another word; allowed: key = \"value\""};
+    if (!detached || number_) return TextFault{place_, "a string begins inside another word; allowed: key = \"value\""};
     step();
     while (at_ < text_.size() && text_[at_] != quote && !control_) {
       if (static_cast<unsigned char>(text_[at_]) >= 0x80) return non_ascii();
@@ -109,11 +114,16 @@ class Scanner {
   }
 
   std::optional<TextFault> check_bare(char c) {
-    // No key of ours has a dash after a digit, so what has one is a date.
-    if (c == '-' && at_ > 0 && text_[at_ - 1] >= '0' && text_[at_ - 1] <= '9') {
-      return TextFault{place_,
-                       "a date or time outside of quotes; allowed: integers, strings in double quotes, true and "
-                       "false"};
+    // toml++ looks on to the next of these, over quotes and signs, for what a value that begins with a digit is.
+    if (std::string_view(" \t\r\n,]}").find(c) != std::string_view::npos) number_ = false;
+    if (is_digit(c) && (at_ == 0 || std::string_view(" \t\r\n=,[{").find(text_[at_ - 1]) != std::string_view::npos)) {
+      number_ = true;
+    }
+    // No key of ours has a dash after a digit, so what has one is a date; none begins with a digit.
+    if (c == '-' && at_ > 0 && (number_ || is_digit(text_[at_ - 1]))) {
+      return TextFault{place_, fmt::format("a {} outside of quotes; allowed: integers, strings in double quotes, true "
+                                           "and false",
+                                           is_digit(text_[at_ - 1]) ? "date or time" : "number with a dash in it")};
     }
     if (c == '\n' || c == '=' || c == ',' || c == '[' || c == '{') key_dots_ = 0;
     if (c != '.' || ++key_dots_ <= key_dots_max) return std::nullopt;
@@ -140,6 +150,7 @@ class Scanner {
   std::uint32_t key_dots_ = 0;
   std::string open_;  // brackets of arrays and inline tables, inside which a line may start with one
   bool line_start_ = true;
+  bool number_ = false;  // in a word that begins with a digit
   std::optional<TextFault> control_;
 };
 
