@@ -5,8 +5,9 @@
 usage: run_fuzz.py PROGRAM CORPUS EXECUTIONS_MIN INPUT_BYTES_MAX
 
 SLUICE_FUZZ_SECONDS (default 60) and SLUICE_SEED (a number, or "random") may be set. The seed is fixed unless told, so
-that a finding here speaks of the change under test and not of luck; look for new ones with
-SLUICE_SEED=random SLUICE_FUZZ_SECONDS=1800 meson test -C build-asan --suite fuzz -t 0. What was found is kept beside the program.
+that a finding here speaks of the change under test and not of luck. To look for new ones:
+SLUICE_SEED=random SLUICE_FUZZ_SECONDS=1800 meson test -C build-asan --suite fuzz -t 0
+What was found is kept beside the program.
 """
 import os
 import pathlib
