@@ -4,9 +4,10 @@
 
     sudo perf/testpmd_compare.py build/tools/sluice-bench
 
-testpmd states a mean over a stretch of time, so sluice-bench's means over as many bursts are compared with it. Of a round's
-stretches the best one counts; of the rounds the best one, and the middle one. Both get their packets from net_pcap with infinite_rx, a port that copies each packet, and give them
-back to it: what differs is the work on a packet."""
+testpmd states a mean over a stretch of time, so sluice-bench's means over as many bursts are compared with it. Of a
+round's stretches the best one counts; of the rounds the best one, and the middle one. Both get their packets from
+net_pcap with infinite_rx, a port that copies each packet, and give them back to it: what differs is the work on a
+packet."""
 import argparse
 import json
 import os
@@ -161,8 +162,9 @@ def ticks_of(text):
 
 def ours(settings, is_huge):
     """One round of sluice-bench: ({line: mean}, what it ran on). Writes the capture too."""
-    command = [settings.bench, "dpdk", "--only", "pcap", "--rounds", str(settings.stretches), "--bursts", str(settings.bursts), "--memory",
-               "huge" if is_huge else "ordinary", "--cpu", str(settings.cpu), "--write-pcap", settings.pcap, "-o", "json"]
+    command = [settings.bench, "dpdk", "--only", "pcap", "--rounds", str(settings.stretches), "--bursts",
+               str(settings.bursts), "--memory", "huge" if is_huge else "ordinary", "--cpu", str(settings.cpu),
+               "--write-pcap", settings.pcap, "-o", "json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as bench:
         try:
             output, errors = bench.communicate(timeout=300)

@@ -11,18 +11,13 @@
 
 #include "image_carry.h"
 #include "process_lock.h"
+#include "realtime.h"
 
 namespace sluice {
 namespace {
 
 // A worker's cache in the pool (half as much again before it gives back), a burst under way, a send buffer per port.
 constexpr std::uint32_t buffers_per_worker = 512;
-
-std::uint64_t now_realtime_ns() {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count());
-}
 
 Status check_config(const Config& config) {
   if (config.plane.dpdk) return {};
@@ -109,7 +104,7 @@ Status DpdkForwarding::start_eal() {
   options.control_cpus = cpus_.control;
   options.worker_cpus = cpus_.workers;
   for (const DpdkPortConfig& port : config_.ports) {
-    if (is_pci_device(port.device)) options.pci_devices.push_back(port.device);
+    if (is_pci_address(device_name(port.device))) options.pci_devices.push_back(port.device);
   }
   Result<Eal> eal = Eal::start(options);
   if (!eal) return eal.error();
@@ -209,12 +204,11 @@ Status DpdkForwarding::start_workers() {
 }
 
 void DpdkForwarding::log_ports() const {
-  std::string cpus;
-  for (const std::uint16_t cpu : cpus_.workers) cpus += (cpus.empty() ? "" : ", ") + std::to_string(cpu);
-  log_(fmt::format("{} on CPU {}, packet path {}, {} memory", config_.workers == 1 ? "worker" : "workers", cpus,
-                   burst_level_text(), memory_ == MemoryKind::huge ? "huge-page" : "ordinary"));
+  log_(fmt::format("{} on CPU {}, packet path {}, {} memory", config_.workers == 1 ? "worker" : "workers",
+                   fmt::join(cpus_.workers, ", "), burst_level_text(),
+                   memory_ == MemoryKind::huge ? "huge-page" : "ordinary"));
   for (std::size_t i = 0; i < ports_.size(); ++i) {
-    const std::string name = device_name(ports_[i].device());
+    const std::string_view name = device_name(ports_[i].device());
     if (kernel_interfaces_[i])
       log_(fmt::format("port {}: {}, the host's own frames by {}", name, to_string(ports_[i].mac()),
                        kernel_interfaces_[i]->name()));
@@ -365,7 +359,8 @@ std::vector<InterfaceStatus> DpdkForwarding::interfaces() const {
   std::vector<InterfaceStatus> interfaces;
   for (std::size_t i = 0; i < ports_.size(); ++i) {
     const std::string interface = interface_of(i);
-    interfaces.push_back({interface.empty() ? device_name(ports_[i].device()) : interface, ports_[i].driver(),
+    interfaces.push_back({interface.empty() ? std::string(device_name(ports_[i].device())) : interface,
+                          ports_[i].driver(),
                           fmt::format("{}, {} {}", ports_[i].device(), ports_[i].rx_queues(),
                                       ports_[i].rx_queues() == 1 ? "queue" : "queues")});
   }

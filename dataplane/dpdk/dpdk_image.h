@@ -19,18 +19,13 @@ class DpdkImage {
   ~DpdkImage();
 
   [[nodiscard]] sluice_tables& tables() { return tables_; }
-  [[nodiscard]] const ImageSizes& sizes() const { return sizes_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
-  // Reserved huge pages were asked for and found.
-  [[nodiscard]] bool is_huge() const { return is_huge_; }
 
  private:
-  DpdkImage(const ImageSizes& sizes, void* memory, std::uint64_t bytes, bool is_huge);
+  DpdkImage(const ImageSizes& sizes, void* memory, std::uint64_t bytes);
 
-  ImageSizes sizes_;
   void* memory_;
   std::uint64_t bytes_;
-  bool is_huge_;
   sluice_tables tables_;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "eal.h"
 
+#include <fmt/format.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <sched.h>
@@ -17,15 +18,12 @@
 namespace sluice {
 namespace {
 
-constexpr std::uint64_t huge_page_bytes = std::uint64_t{2} << 20;
 constexpr const char* huge_page_directory = "/sys/kernel/mm/hugepages/hugepages-2048kB/";
 // One process, one prefix: nothing of another DPDK program is touched, and one of ours may start while another ends.
 constexpr std::string_view prefix_name = "sluice-dpdk-";
 
 std::string cpu_set_text(std::span<const std::uint16_t> cpus) {
-  std::string text;
-  for (const std::uint16_t cpu : cpus) text += (text.empty() ? "" : ",") + std::to_string(cpu);
-  return cpus.size() == 1 ? text : "(" + text + ")";
+  return cpus.size() == 1 ? std::to_string(cpus.front()) : fmt::format("({})", fmt::join(cpus, ","));
 }
 
 std::vector<std::string> arguments_of(const EalOptions& options) {

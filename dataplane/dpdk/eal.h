@@ -42,7 +42,8 @@ class Eal {
   std::string directory_;  // EAL's runtime directory, which EAL itself leaves behind
 };
 
-// 2 MiB pages that are free now.
+inline constexpr std::uint64_t huge_page_bytes = std::uint64_t{2} << 20;
+// Of those, how many are free now, and how many so much memory takes.
 [[nodiscard]] std::uint64_t free_huge_pages();
 [[nodiscard]] std::uint64_t huge_pages_for(std::uint64_t bytes);
 // What EAL takes beside the packets, rings and heap headers.

@@ -6,9 +6,9 @@
 #include <rte_ethdev.h>
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
 
+#include "config.h"
 #include "eal_log.h"
 
 namespace sluice {
@@ -23,7 +23,7 @@ constexpr std::uint32_t af_xdp_fill_buffers = 2048;
 constexpr std::uint64_t rss_wanted = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP;
 
 Error port_error(ErrorCode code, const std::string& device, const std::string& text) {
-  return make_error(code, "port " + device_name(device) + ": " + text);
+  return make_error(code, "port " + std::string(device_name(device)) + ": " + text);
 }
 
 std::string known_ports() {
@@ -38,7 +38,7 @@ std::string known_ports() {
 Error probe_error(const std::string& device, int number) {
   const std::string said = take_eal_log();
   const std::string why = said.empty() ? std::string(rte_strerror(-number)) : said;
-  if (is_pci_device(device))
+  if (is_pci_address(device_name(device)))
     return port_error(ErrorCode::not_found, device,
                       "no DPDK driver has taken this PCI device (" + why + "); ports there are: " + known_ports() +
                           "; bind it to vfio-pci (dpdk-devbind.py --status shows what has it now)");
@@ -55,7 +55,7 @@ Error probe_error(const std::string& device, int number) {
 }
 
 Result<std::uint16_t> find_or_make(const std::string& device) {
-  const std::string name = device_name(device);
+  const std::string name(device_name(device));
   std::uint16_t id = 0;
   if (rte_eth_dev_get_port_by_name(name.c_str(), &id) == 0) return id;
   take_eal_log();
@@ -75,10 +75,6 @@ std::string queues_remedy(const std::string& device) {
 
 }  // namespace
 
-std::string device_name(const std::string& device) {
-  return device.substr(0, device.find(','));
-}
-
 std::string device_argument(const std::string& device, const std::string& key) {
   std::size_t at = device.find(',');
   while (at != std::string::npos) {
@@ -88,11 +84,6 @@ std::string device_argument(const std::string& device, const std::string& key) {
     at = next;
   }
   return {};
-}
-
-bool is_pci_device(const std::string& device) {
-  return !device.empty() && std::isxdigit(static_cast<unsigned char>(device.front())) != 0 &&
-         device_name(device).find(':') != std::string::npos;
 }
 
 std::uint32_t buffers_held(const PortOptions& options) {

@@ -23,11 +23,8 @@ struct PortOptions {
   bool interrupts = false;  // ask for receive interrupts, where the driver has them (port_interrupts.h)
 };
 
-// "net_af_packet0" of "net_af_packet0,iface=eth0"
-[[nodiscard]] std::string device_name(const std::string& device);
 // The value of one argument of a virtual device; empty if there is none.
 [[nodiscard]] std::string device_argument(const std::string& device, const std::string& key);
-[[nodiscard]] bool is_pci_device(const std::string& device);
 // Packet buffers that the queues of such a port may hold at one time.
 [[nodiscard]] std::uint32_t buffers_held(const PortOptions& options);
 
@@ -49,7 +46,6 @@ class Port {
   [[nodiscard]] std::uint16_t id() const { return id_; }
   [[nodiscard]] const std::string& device() const { return options_.device; }
   [[nodiscard]] std::uint16_t rx_queues() const { return options_.rx_queues; }
-  [[nodiscard]] std::uint16_t mtu() const { return options_.mtu; }
   [[nodiscard]] MacAddress mac() const;
   // "net_af_packet", "net_mlx5"
   [[nodiscard]] const std::string& driver() const { return driver_; }

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker_plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <string>
 
 namespace sluice {
 namespace {
-
-std::string cpus_text(std::span<const std::uint16_t> cpus) {
-  std::string text;
-  for (const std::uint16_t cpu : cpus) text += (text.empty() ? "" : ", ") + std::to_string(cpu);
-  return text;
-}
 
 bool has(std::span<const std::uint16_t> cpus, std::uint16_t cpu) {
   return std::find(cpus.begin(), cpus.end(), cpu) != cpus.end();
@@ -22,17 +17,18 @@ bool has(std::span<const std::uint16_t> cpus, std::uint16_t cpu) {
 Result<CpuPlan> plan_cpus(const DpdkConfig& config, std::span<const std::uint16_t> allowed) {
   CpuPlan plan;
   if (config.workers > allowed.size())
-    return make_error(ErrorCode::invalid_argument,
-                      "[plane.dpdk] workers = " + std::to_string(config.workers) + ", but this process may run on " +
-                          std::to_string(allowed.size()) + " CPUs (" + cpus_text(allowed) +
-                          "); each worker polls on a CPU of its own, so lower workers, or allow it more CPUs (taskset, "
-                          "cpuset)");
+    return make_error(
+        ErrorCode::invalid_argument,
+        fmt::format("[plane.dpdk] workers = {}, but this process may run on {} CPUs ({}); each worker "
+                    "polls on a CPU of its own, so lower workers, or allow it more CPUs (taskset, cpuset)",
+                    config.workers, allowed.size(), fmt::join(allowed, ", ")));
   plan.workers = config.cpus;
   if (plan.workers.empty()) plan.workers.assign(allowed.end() - config.workers, allowed.end());
   for (const std::uint16_t cpu : plan.workers) {
     if (!has(allowed, cpu))
-      return make_error(ErrorCode::invalid_argument, "[plane.dpdk] cpus: this process may not run on CPU " +
-                                                         std::to_string(cpu) + "; it may on " + cpus_text(allowed));
+      return make_error(ErrorCode::invalid_argument,
+                        fmt::format("[plane.dpdk] cpus: this process may not run on CPU {}; it may on {}", cpu,
+                                    fmt::join(allowed, ", ")));
   }
   std::copy_if(allowed.begin(), allowed.end(), std::back_inserter(plan.control),
                [&](std::uint16_t cpu) { return !has(plan.workers, cpu); });

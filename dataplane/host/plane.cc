@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "realtime.h"
 #include "static_model.h"
 
 namespace sluice {
@@ -189,8 +190,7 @@ PlaneStatus Plane::status() const {
   status.plane = kind_.name;
   status.config_file = config_file_;
   status.uptime = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - started_);
-  status.now_realtime_ns =
-      static_cast<std::uint64_t>(std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count());
+  status.now_realtime_ns = now_realtime_ns();
   status.memory_bytes = forwarding_->memory_bytes();
   status.interfaces = forwarding_->interfaces();
   status.counts = forwarding_->counts();

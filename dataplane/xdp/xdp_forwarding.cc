@@ -10,17 +10,12 @@
 
 #include "image_carry.h"
 #include "kernel_tick.h"
+#include "realtime.h"
 
 namespace sluice {
 namespace {
 
 constexpr const char* detached_text = "detached: the program is off all interfaces and every pin is removed";
-
-std::uint64_t now_realtime_ns() {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count());
-}
 
 Status check_config(const Config& config) {
   if (!config.plane.interfaces.empty()) return {};

@@ -33,7 +33,7 @@ DpdkResult dpdk_result() {
   result.tsc_hz = 2e9;
   result.cases = {dpdk_case("io", "floor", 3),
                   dpdk_case("parse_blind_encap", "floor", 10),
-                  dpdk_case("tcp4_stateless_1", "main", 15, 1),
+                  dpdk_case("tcp4_stateless_1", "kinds", 15, 1),
                   dpdk_case("tcp4_stateless_1k", "flows", 17, 1 << 10),
                   dpdk_case("tcp4_stateless_1m", "flows", 18, 1 << 20),
                   dpdk_case("tcp4_tracked_1m", "flows", 60, 1 << 20),  // alone: no line
@@ -162,7 +162,7 @@ TEST(ReportPage, CasesWithoutNumbersAreInTheTable) {
   DpdkResult result;
   result.cases.resize(1);
   result.cases[0].name = "bare";
-  result.cases[0].group = "main";
+  result.cases[0].group = "kinds";
   const ReportPage page = make_report({{"a", result}});
   ASSERT_EQ(page.sections.size(), 1U);
   EXPECT_TRUE(page.sections[0].panels.empty());

@@ -232,6 +232,14 @@ TEST(Config, DpdkTablesMayStandAloneAndInAnyForm) {
   EXPECT_EQ(errors_of(head + "service = []\nplane.dpdk.ports = [ { device = \"00010000:00:1f.0,a=b,c=d\" } ]\n"), "");
 }
 
+TEST(Config, DevicesAreToldApartByWhatStandsBeforeTheirArguments) {
+  EXPECT_EQ(device_name("net_af_packet0,iface=eth0,qpairs=2"), "net_af_packet0");
+  EXPECT_EQ(device_name("0000:03:00.0"), "0000:03:00.0");
+  for (const char* name : {"0000:03:00.0", "03:00.0", "0A:1f.7", "00010000:00:1f.0"}) EXPECT_TRUE(is_pci_address(name));
+  for (const char* name : {"net_null0", "03:00.8", "3:00.0", "000:03:00.0", "03:00", ""})
+    EXPECT_FALSE(is_pci_address(name)) << name;
+}
+
 TEST(Config, PrintsTheDpdkTable) {
   const ConfigOutcome outcome = parse_config(head + R"(service = []
 [plane.dpdk]

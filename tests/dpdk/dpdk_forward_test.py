@@ -6,23 +6,11 @@ import sys
 import time
 
 import pytest
-from bed import VIP, assert_accounted, assert_nothing_lost, run
+from bed import BIG_POOL, VIP, assert_accounted, assert_nothing_lost, run
 from dpdk_bed import DpdkBed
 
 FREE_HUGE_PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
 HUGE_PAGES_NEEDED = 64  # 52 for packets, the rest for the image
-BIG_POOL = """
-[[pool]]
-name = "big"
-slots = 655373
-backends = [ { name = "b9", address = "10.3.9.2" } ]
-[[service]]
-name = "big"
-address = "203.0.113.11"
-port = 80
-protocol = "tcp"
-pool = "big"
-"""
 # A server that sends back what it gets, for one connection; and its client, with the number of bytes.
 ECHO_SERVER = """
 import socket

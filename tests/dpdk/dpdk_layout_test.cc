@@ -3,12 +3,12 @@
 // packet path has really written.
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <set>
 
 #include "image_fixture.h"
 #include "packet_burst.h"
 #include "reader_epochs.h"
+#include "tcp_frame.h"
 #include "worker.h"
 
 namespace sluice {
@@ -19,6 +19,8 @@ static_assert(line_bytes == RTE_CACHE_LINE_SIZE, "the image's lines are the proc
 
 // A worker: nothing else on its lines, and its counts, which the control thread reads, apart from what it works with.
 static_assert(worker_alignment % (2 * line_bytes) == 0);
+// What a worker counts in the image begins and ends with a line.
+static_assert(sizeof(sluice_worker_head) % line_bytes == 0);
 static_assert(alignof(Worker) == worker_alignment && sizeof(Worker) % worker_alignment == 0);
 // What workers tell the writer (ReaderEpochs): a line each, behind a head of whole lines.
 static_assert(alignof(rte_rcu_qsbr_cnt) % line_bytes == 0 && sizeof(rte_rcu_qsbr_cnt) % line_bytes == 0);
@@ -46,27 +48,17 @@ ForwardingModel model_of_everything() {
   return model;
 }
 
-// TCP, 14 + 40 bytes, to any of the services, or, every eighth, to none.
+// To any of the services, or, every eighth, to none.
 class Frame {
  public:
   Frame(std::uint32_t number, std::uint8_t flags) {
-    std::uint8_t* frame = room_.data() + headroom_bytes;
-    const std::uint8_t head[34] = {2,  0, 0, 0, 0, 1,  2, 0, 0, 0,   0,  2,   8, 0,   0x45, 0,   0,
-                                   40, 0, 1, 0, 0, 64, 6, 0, 0, 198, 51, 100, 7, 203, 0,    113, 10};
-    std::memcpy(frame, head, sizeof head);
-    std::uint32_t sum = 0;
-    for (std::size_t i = 14; i < 34; i += 2) sum += static_cast<std::uint32_t>(frame[i] << 8 | frame[i + 1]);
-    const auto checksum = static_cast<std::uint16_t>(~((sum & 0xffff) + (sum >> 16)));
-    sluice_store16_be(frame + 24, checksum);
-    sluice_store16_be(frame + 34, static_cast<sluice_u16>(number));
-    sluice_store16_be(frame + 36, static_cast<sluice_u16>(number % 8 == 7 ? 9 : 80 + number % 19));
-    frame[46] = 0x50;
-    frame[47] = flags;
+    testing::put_tcp_frame(data(), static_cast<std::uint16_t>(number),
+                           static_cast<std::uint16_t>(number % 8 == 7 ? 9 : 80 + number % 19), flags);
   }
   [[nodiscard]] std::uint8_t* data() { return room_.data() + headroom_bytes; }
 
   static constexpr std::uint32_t headroom_bytes = 128;
-  static constexpr std::uint32_t bytes = 54;
+  static constexpr std::uint32_t bytes = testing::tcp_frame_bytes;
 
  private:
   std::array<std::uint8_t, headroom_bytes + bytes> room_{};

@@ -14,6 +14,8 @@
 #include "eal.h"
 #include "image_fixture.h"
 #include "packet_pool.h"
+#include "sluice_pipeline.h"
+#include "tcp_frame.h"
 
 namespace sluice::testing {
 
@@ -32,24 +34,9 @@ inline void put_word_be(std::uint8_t* at, std::uint32_t word) {
   for (int i = 0; i < 4; ++i) at[i] = static_cast<std::uint8_t>(word >> (24 - 8 * i));
 }
 
-inline void put_ipv4_checksum(std::uint8_t* header) {
-  header[10] = header[11] = 0;
-  std::uint32_t sum = 0;
-  for (std::size_t i = 0; i < 20; i += 2) sum += static_cast<std::uint32_t>(header[i] << 8 | header[i + 1]);
-  sum = (sum & 0xffff) + (sum >> 16);
-  const auto checksum = static_cast<std::uint16_t>(~(sum + (sum >> 16)));
-  header[10] = static_cast<std::uint8_t>(checksum >> 8);
-  header[11] = static_cast<std::uint8_t>(checksum);
-}
-
-// TCP from 198.51.100.7 to 203.0.113.10:80, an Ethernet frame of 14 + 40 bytes.
 inline Bytes vip_frame(std::uint16_t source_port = 1000) {
-  Bytes frame = {2,  0, 0, 0, 0, 1,  2, 0, 0, 0,   0,  2,   8, 0,   0x45, 0,   0,
-                 40, 0, 1, 0, 0, 64, 6, 0, 0, 198, 51, 100, 7, 203, 0,    113, 10};
-  frame.push_back(static_cast<std::uint8_t>(source_port >> 8));
-  frame.push_back(static_cast<std::uint8_t>(source_port));
-  frame.insert(frame.end(), {0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x10, 1, 0, 0, 0, 0, 0});
-  put_ipv4_checksum(frame.data() + 14);
+  Bytes frame(tcp_frame_bytes);
+  put_tcp_frame(frame.data(), source_port, 80, SLUICE_TCP_ACK);
   return frame;
 }
 

@@ -18,6 +18,7 @@
 #include "image_reader.h"
 #include "image_writer.h"
 #include "packet_burst.h"
+#include "tcp_frame.h"
 
 namespace sluice {
 namespace {
@@ -25,7 +26,7 @@ namespace {
 constexpr std::uint32_t workers_count = 2;
 constexpr std::uint32_t generations = 200;
 constexpr std::uint32_t headroom_bytes = 128;
-constexpr std::uint32_t frame_bytes = 14 + 40;
+constexpr std::uint32_t frame_bytes = testing::tcp_frame_bytes;
 constexpr std::uint32_t slots_count = 61;
 
 IpAddress address(const std::string& text) {
@@ -90,22 +91,6 @@ class Epochs {
 
 using Room = std::array<std::uint8_t, headroom_bytes + frame_bytes>;
 
-// TCP from 198.51.100.7 to 203.0.113.10.
-void fill(Room& room, std::uint16_t source_port, std::uint16_t port, std::uint8_t flags) {
-  std::uint8_t* frame = room.data() + headroom_bytes;
-  static constexpr std::uint8_t head[] = {2,  0, 0, 0, 0, 1,  2, 0, 0, 0,   0,  2,   8, 0,   0x45, 0,   0,
-                                          40, 0, 1, 0, 0, 64, 6, 0, 0, 198, 51, 100, 7, 203, 0,    113, 10};
-  std::memset(frame, 0, frame_bytes);
-  std::memcpy(frame, head, sizeof head);
-  std::uint32_t sum = 0;
-  for (std::size_t i = 14; i < 34; i += 2) sum += static_cast<std::uint32_t>(frame[i] << 8 | frame[i + 1]);
-  sluice_store16_be(frame + 24, static_cast<sluice_u16>(~((sum & 0xffff) + (sum >> 16))));
-  sluice_store16_be(frame + 34, source_port);
-  sluice_store16_be(frame + 36, port);
-  frame[46] = 0x50;
-  frame[47] = flags;
-}
-
 // Source and destination are one backend's; the checksum is right for both.
 bool is_of_one_piece(const std::uint8_t* frame) {
   std::uint32_t sum = 0;
@@ -127,8 +112,8 @@ struct Worker {
     for (std::uint32_t i = 0; i < burst.count; ++i) {
       const std::uint32_t flow = (round * 7 + i) % 512;
       const bool is_stateless = round % 4 == 3;
-      fill(rooms[i], static_cast<std::uint16_t>(flow), is_stateless ? 81 : 80,
-           round % 4 == 0 ? SLUICE_TCP_SYN : SLUICE_TCP_ACK);
+      testing::put_tcp_frame(rooms[i].data() + headroom_bytes, static_cast<std::uint16_t>(flow), is_stateless ? 81 : 80,
+                             round % 4 == 0 ? SLUICE_TCP_SYN : SLUICE_TCP_ACK);
       burst.data[i] = rooms[i].data() + headroom_bytes;
       burst.bytes[i] = frame_bytes;
     }

@@ -19,6 +19,19 @@ PASS = f"{BUILD}/bpf/pass.bpf.o"
 VIP = "203.0.113.10"
 _numbers = itertools.count()
 READY_SECONDS = 30  # for a busy machine; nothing is decided by it
+# More than arrays of the usual size hold (Config.more).
+BIG_POOL = """
+[[pool]]
+name = "big"
+slots = 655373
+backends = [ { name = "b9", address = "10.3.9.2" } ]
+[[service]]
+name = "big"
+address = "203.0.113.11"
+port = 80
+protocol = "tcp"
+pool = "big"
+"""
 
 
 def seed() -> int:

@@ -7,20 +7,7 @@ import signal
 import time
 
 import bed as bed_module
-from bed import assert_accounted, assert_nothing_lost, seed
-
-BIG_POOL = """
-[[pool]]
-name = "big"
-slots = 655373
-backends = [ { name = "b9", address = "10.3.9.2" } ]
-[[service]]
-name = "big"
-address = "203.0.113.11"
-port = 80
-protocol = "tcp"
-pool = "big"
-"""
+from bed import BIG_POOL, assert_accounted, assert_nothing_lost, seed
 
 
 def test_killed_and_restarted_ten_times(bed):

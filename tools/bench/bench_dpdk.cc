@@ -90,7 +90,7 @@ struct Prepared {
 
 class DpdkBench {
  public:
-  explicit DpdkBench(const Settings& settings) : settings_(settings) {
+  explicit DpdkBench(const Settings& settings) : settings_(settings), cpus_(allowed_cpus()) {
     RigOptions options;
     options.buffers = workers_max * cold_buffers + 4 * ring_buffers;
     options.want_huge = settings.memory != "ordinary";
@@ -102,7 +102,7 @@ class DpdkBench {
           "the kernel gave too few huge pages of 2 MiB (a GiB is needed); free memory, or use --memory auto"));
     cases_ = dpdk_cases(settings.flows_max);
     std::erase_if(cases_, [&](const DpdkCase& one) {
-      const bool has_cores = one.workers <= allowed_cores();
+      const bool has_cores = one.workers <= cpus_.size();
       const bool is_wanted = one.name == "parse_blind_encap" || one.name.find(settings.only) != std::string::npos;
       return !has_cores || !is_wanted;
     });
@@ -128,6 +128,7 @@ class DpdkBench {
     return rows;
   }
 
+  // Their flows are fixed, so that a run of fewer leaves them out unless they are asked for.
   std::vector<PortRow> run_ports() {
     if (settings_.flows_max < 1024 && settings_.only.empty() && settings_.pcap_path.empty()) return {};
     try {
@@ -141,8 +142,6 @@ class DpdkBench {
   [[nodiscard]] std::string memory_text() const { return rig_->memory_text(); }
 
  private:
-  [[nodiscard]] std::uint32_t allowed_cores() const { return std::thread::hardware_concurrency(); }
-
   static std::string image_key(const DpdkCase& one) {
     return fmt::format("{} {} {} {} {} {}", one.services, one.backends, one.encapsulation, static_cast<int>(one.packet),
                        one.track ? one.flows : 0, one.workers);
@@ -229,12 +228,11 @@ class DpdkBench {
     if (one.workers == 1) {
       medians[0] = time_worker(one, prepared, 0);
     } else {
-      const std::vector<std::uint16_t> cpus = all_cpus();
       std::barrier together(static_cast<std::ptrdiff_t>(one.workers));
       std::vector<std::jthread> threads;
       for (std::uint32_t worker = 0; worker < one.workers; ++worker)
         threads.emplace_back([&, worker] {
-          stay_on(cpus.at(worker));
+          stay_on(cpus_.at(worker));
           together.arrive_and_wait();
           medians[worker] = time_worker(one, prepared, worker);
         });
@@ -242,13 +240,6 @@ class DpdkBench {
     prove(one, before, read_totals(prepared.image->tables()));
     prepared.hash.reset();
     return *std::max_element(medians.begin(), medians.end());
-  }
-
-  static std::vector<std::uint16_t> all_cpus() {
-    std::vector<std::uint16_t> cpus;
-    for (unsigned cpu = 0; cpu < std::thread::hardware_concurrency(); ++cpu)
-      cpus.push_back(static_cast<std::uint16_t>(cpu));
-    return cpus;
   }
 
   double time_worker(const DpdkCase& one, Prepared& prepared, std::uint32_t worker) {
@@ -282,6 +273,7 @@ class DpdkBench {
   }
 
   Settings settings_;
+  std::vector<std::uint16_t> cpus_;  // asked before EAL keeps this thread on one of them
   std::unique_ptr<DpdkRig> rig_;
   std::vector<DpdkCase> cases_;
   std::map<std::string, Prepared> prepared_;

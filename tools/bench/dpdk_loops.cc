@@ -38,9 +38,4 @@ Loop loop_of(LoopKind kind) {
   return loops.at(static_cast<std::size_t>(kind));
 }
 
-FiveTuple five_tuple_of(const std::uint8_t* frame) {
-  const std::uint8_t* l3 = frame + SLUICE_ETHERNET_BYTES;
-  return {sluice_load64(l3 + 12), sluice_load32(l3 + 20) | static_cast<std::uint64_t>(l3[9]) << 32};
-}
-
 }  // namespace sluice::bench

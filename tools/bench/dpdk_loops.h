@@ -45,6 +45,10 @@ struct FiveTuple {
   std::uint64_t addresses;
   std::uint64_t ports_and_protocol;
 };
-[[nodiscard]] FiveTuple five_tuple_of(const std::uint8_t* frame);
+// Of an untagged IPv4 frame without options. static: each level has its own.
+[[maybe_unused]] static inline FiveTuple five_tuple_of(const std::uint8_t* frame) {
+  const std::uint8_t* l3 = frame + SLUICE_ETHERNET_BYTES;
+  return {sluice_load64(l3 + 12), sluice_load32(l3 + 20) | static_cast<std::uint64_t>(l3[9]) << 32};
+}
 
 }  // namespace sluice::bench

@@ -117,8 +117,7 @@ std::uint32_t rte_hash_bulk(LoopContext& context, rte_mbuf** in, std::uint32_t c
   const void* pointers[burst_frames_max];
   std::int32_t positions[burst_frames_max];
   for (std::uint32_t i = 0; i < burst.count; ++i) {
-    const sluice_u8* l3 = burst.data[i] + SLUICE_ETHERNET_BYTES;
-    keys[i] = {sluice_load64(l3 + 12), sluice_load32(l3 + 20) | static_cast<sluice_u64>(l3[9]) << 32};
+    keys[i] = five_tuple_of(burst.data[i]);
     pointers[i] = &keys[i];
   }
   rte_hash_lookup_bulk(context.hash, pointers, burst.count, positions);

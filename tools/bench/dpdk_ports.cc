@@ -154,7 +154,7 @@ struct PortCase {
 // Two rings as one port: what goes in at one end by hand, comes out at the other.
 class RingPort {
  public:
-  RingPort(rte_mempool* pool, std::uint32_t size) : pool_(pool), size_(size) {
+  RingPort(rte_mempool* pool, std::uint32_t size) : pool_(pool) {
     in_ = rte_ring_create("bench_in", size, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
     out_ = rte_ring_create("bench_out", size, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
     if (in_ == nullptr || out_ == nullptr || rte_eth_from_rings("bench", &in_, 1, &out_, 1, 0) < 0)
@@ -183,7 +183,6 @@ class RingPort {
   }
 
   rte_mempool* pool_;
-  std::uint32_t size_;
   rte_ring* in_ = nullptr;
   rte_ring* out_ = nullptr;
   Traffic traffic_{{PacketKind::tcp4_ack, ring_flows, 1, 64}};

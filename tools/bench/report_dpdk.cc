@@ -20,8 +20,7 @@ struct GroupTitle {
   std::string_view title;
 };
 // In the order of the page. A group that is not here comes last, by its own name.
-constexpr std::array base_groups = {GroupTitle{"floor", "Floors"}, GroupTitle{"main", "The packet path"},
-                                    GroupTitle{"flows", "TCP over IPv4"},
+constexpr std::array base_groups = {GroupTitle{"floor", "Floors"}, GroupTitle{"flows", "TCP over IPv4"},
                                     GroupTitle{"kinds", "Other packets and encapsulations"}};
 constexpr std::array factor_groups = {GroupTitle{"vips", "Number of VIPs"},
                                       GroupTitle{"backends", "Number of backends"}, GroupTitle{"frame", "Frame length"},

@@ -85,7 +85,6 @@ class Drawing {
   // On the base line at `at`.
   void text(Point at, std::string_view text, const TextStyle& style);
 
-  [[nodiscard]] double width() const { return width_; }
   [[nodiscard]] std::string finish(double height) const;
 
  private:

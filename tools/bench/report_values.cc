@@ -3,9 +3,8 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 #include <boost/json.hpp>
-#include <charconv>
 #include <cmath>
 #include <set>
 
@@ -119,38 +118,16 @@ void refuse_twice(const std::vector<Item>& items, std::string& wrong, Name name)
       wrong = fmt::format("\"{}\" occurs twice; each case is allowed once", name(item));
 }
 
-struct GroupRule {
-  std::string_view part;
-  std::string_view group;
-};
-
-// Only for files that do not say; the first that fits.
-constexpr std::array group_rules = {
-    GroupRule{"rte_hash", "rte_hash"}, GroupRule{"prefetch", "prefetch"}, GroupRule{"blind_encap", "floor"},
-    GroupRule{"swap", "floor"},        GroupRule{"workers", "workers"},   GroupRule{"vips", "vips"},
-    GroupRule{"backends", "backends"}, GroupRule{"frame", "frame"},       GroupRule{"tcp6", "kinds"},
-    GroupRule{"udp4", "kinds"},        GroupRule{"vlan", "kinds"},        GroupRule{"gue", "kinds"},
-    GroupRule{"ring", "ports"},        GroupRule{"pcap", "ports"},        GroupRule{"null", "ports"}};
-
-std::string group_of_name(std::string_view name) {
-  if (name == "io") return "floor";
-  for (const GroupRule& rule : group_rules)
-    if (name.find(rule.part) != std::string_view::npos) return std::string(rule.group);
-  return flows_of_name(name) ? "flows" : "main";
-}
-
 DpdkCase read_dpdk_case(Fields& fields) {
   DpdkCase c;
   c.name = fields.name("name");
-  c.group = fields.maybe_text("group");
-  if (c.group.empty()) c.group = group_of_name(c.name);
+  c.group = fields.name("group");
   c.ticks = fields.maybe_number("ticks");
   c.ticks_median = fields.maybe_number("ticks_median");
   c.ratio = fields.maybe_number("ratio");
   c.ns = fields.maybe_number("ns");
   c.mpps = fields.maybe_number("mpps");
   c.flows = fields.maybe_number("flows");
-  if (!c.flows) c.flows = flows_of_name(c.name);
   c.vips = fields.maybe_number("vips");
   c.backends = fields.maybe_number("backends");
   c.frame_bytes = fields.maybe_number("frame_bytes");
@@ -241,48 +218,24 @@ BenchResult read_by_shape(const json::object& object, std::string& wrong) {
 }
 
 // "1k", "8m", "64": the parts of a name that count flows.
-std::optional<double> flows_of_part(std::string_view part) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), number);
-  if (error != std::errc{} || number == 0) return {};
-  const std::string_view unit = part.substr(static_cast<std::size_t>(end - part.data()));
-  const auto flows = static_cast<double>(number);
-  if (unit.empty()) return flows;
-  if (unit == "k") return flows * 1024;
-  if (unit == "m") return flows * 1024 * 1024;
-  return {};
-}
-
-struct Found {
-  std::size_t begin = 0;
-  std::size_t size = 0;
-  double flows = 0;
-};
-
-// The last part between underscores that is a number of flows, but never the first: that is the kind.
-std::optional<Found> find_flows(std::string_view name) {
-  std::size_t end = name.size();
-  while (end != 0) {
-    const std::size_t underscore = name.rfind('_', end - 1);
-    if (underscore == std::string_view::npos) break;
-    const std::string_view part = name.substr(underscore + 1, end - underscore - 1);
-    if (const auto flows = flows_of_part(part)) return Found{underscore, part.size() + 1, *flows};
-    end = underscore;
-  }
-  return {};
+bool is_flows_part(std::string_view part) {
+  const std::size_t digits = std::min(part.find_first_not_of("0123456789"), part.size());
+  const std::string_view unit = part.substr(digits);
+  return digits != 0 && part.front() != '0' && (unit.empty() || unit == "k" || unit == "m");
 }
 
 }  // namespace
 
-std::optional<double> flows_of_name(std::string_view name) {
-  const auto found = find_flows(name);
-  return found ? std::optional(found->flows) : std::nullopt;
-}
-
+// The last such part between underscores goes, but never the first: that is the kind.
 std::string family_of_name(std::string_view name) {
-  std::string family(name);
-  if (const auto found = find_flows(name)) family.erase(found->begin, found->size);
-  return family;
+  for (std::size_t end = name.size(); end != 0;) {
+    const std::size_t underscore = name.rfind('_', end - 1);
+    if (underscore == std::string_view::npos) break;
+    if (is_flows_part(name.substr(underscore + 1, end - underscore - 1)))
+      return std::string(name.substr(0, underscore)) + std::string(name.substr(end));
+    end = underscore;
+  }
+  return std::string(name);
 }
 
 Result<BenchResult> read_bench_result(std::string_view text) {

@@ -15,13 +15,13 @@ namespace sluice::bench {
 // What a file leaves out stays empty: older and newer files are read as far as they go.
 struct DpdkCase {
   std::string name;
-  std::string group;                   // never empty: the file's, or what the name says
+  std::string group;                   // of the page
   std::optional<double> ticks;         // per packet, the best round
   std::optional<double> ticks_median;  // over the rounds
   std::optional<double> ratio;         // to the blind encapsulation of the same run
   std::optional<double> ns;
   std::optional<double> mpps;
-  std::optional<double> flows;  // the file's, or what the name says
+  std::optional<double> flows;
   std::optional<double> vips;
   std::optional<double> backends;
   std::optional<double> frame_bytes;
@@ -100,9 +100,7 @@ struct NamedResult {
 // a case that occurs twice, negative or infinite numbers.
 [[nodiscard]] Result<BenchResult> read_bench_result(std::string_view text);
 
-// The number of flows that a case's name ends in or contains: "tcp4_tracked_8m" -> 2^23.
-[[nodiscard]] std::optional<double> flows_of_name(std::string_view name);
-// The name without that: "tcp4_tracked".
+// The name without the number of flows that it ends in or contains: "tcp4_tracked" of "tcp4_tracked_8m".
 [[nodiscard]] std::string family_of_name(std::string_view name);
 
 }  // namespace sluice::bench

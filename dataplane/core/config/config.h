@@ -71,6 +71,11 @@ struct DpdkPortConfig {
   friend bool operator==(const DpdkPortConfig&, const DpdkPortConfig&) = default;
 };
 
+// "net_tap0" of "net_tap0,iface=x": what stands before the driver's arguments.
+[[nodiscard]] std::string_view device_name(std::string_view device);
+// `[domain:]bus:device.function`, as lspci and EAL write it. Of a name, without arguments.
+[[nodiscard]] bool is_pci_address(std::string_view name);
+
 struct DpdkConfig {
   std::vector<DpdkPortConfig> ports = {};  // at least one
   std::uint16_t workers = 1;

@@ -141,7 +141,7 @@ std::vector<NamedService> named_services(const Config& config) {
 std::vector<NamedPort> named_ports(const std::optional<DpdkConfig>& dpdk) {
   std::vector<NamedPort> named;
   if (!dpdk) return named;
-  for (const DpdkPortConfig& port : dpdk->ports) named.push_back({port.device.substr(0, port.device.find(',')), &port});
+  for (const DpdkPortConfig& port : dpdk->ports) named.push_back({std::string(device_name(port.device)), &port});
   return named;
 }
 

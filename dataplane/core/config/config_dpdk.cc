@@ -19,25 +19,6 @@ constexpr TableReader::Choice<IdleMode> idle_choices[] = {{"spin", IdleMode::spi
 constexpr TableReader::Choice<PacketMemory> memory_choices[] = {
     {"auto", PacketMemory::automatic}, {"huge", PacketMemory::huge}, {"ordinary", PacketMemory::ordinary}};
 
-bool is_hex(std::string_view text, std::size_t length_min, std::size_t length_max) {
-  if (text.size() < length_min || text.size() > length_max) return false;
-  return text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
-}
-
-// `[domain:]bus:device.function`, as lspci and EAL write it. Domains beyond four digits exist behind VMD bridges.
-bool is_pci_address(std::string_view text) {
-  const std::size_t dot = text.rfind('.');
-  const std::size_t colon = text.rfind(':', dot);
-  if (dot == std::string_view::npos || colon == std::string_view::npos) return false;
-  const std::string_view function = text.substr(dot + 1);
-  if (function.size() != 1 || function[0] < '0' || function[0] > '7') return false;
-  if (!is_hex(text.substr(colon + 1, dot - colon - 1), 2, 2)) return false;
-  const std::string_view before = text.substr(0, colon);
-  const std::size_t first = before.find(':');
-  if (first == std::string_view::npos) return is_hex(before, 2, 2);
-  return is_hex(before.substr(0, first), 4, 8) && is_hex(before.substr(first + 1), 2, 2);
-}
-
 // EAL tells a driver by how the name begins; all of its network drivers' begin so.
 bool is_virtual_name(std::string_view text) {
   constexpr std::string_view prefix = "net_";
@@ -49,7 +30,7 @@ bool is_virtual_name(std::string_view text) {
 
 // What stands before the driver's arguments, in the one spelling that a device has: 03:00.0 is 0000:03:00.0.
 std::string canonical_name(std::string_view device) {
-  std::string name(device.substr(0, device.find(',')));
+  std::string name(device_name(device));
   if (!is_pci_address(name)) return name;
   for (char& c : name)
     if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
@@ -66,7 +47,7 @@ std::string device_fault(std::string_view device) {
   if (device.find(' ') != std::string_view::npos)
     return fmt::format("device {} contains a space, which the arguments of a device cannot; {}", in_quotes(device),
                        device_form);
-  const std::string_view name = device.substr(0, device.find(','));
+  const std::string_view name = device_name(device);
   if (name.size() > config_limits::dpdk_device_name_length_max)
     return fmt::format("the name of the device has {} characters; allowed: at most {}", name.size(),
                        config_limits::dpdk_device_name_length_max);
@@ -113,10 +94,9 @@ std::optional<std::string> read_kernel_interface(TableReader& port, Seen& seen) 
 
 DpdkPortConfig read_port(const toml::table& table, std::size_t index, Seen& seen, Findings& findings) {
   const toml::value<std::string>* device = table.get_as<std::string>("device");
-  const std::string context =
-      device == nullptr || !device_fault(device->get()).empty()
-          ? fmt::format("plane.dpdk, port #{}", index + 1)
-          : fmt::format("plane.dpdk, port {}", in_quotes(device->get().substr(0, device->get().find(','))));
+  const std::string context = device == nullptr || !device_fault(device->get()).empty()
+                                  ? fmt::format("plane.dpdk, port #{}", index + 1)
+                                  : fmt::format("plane.dpdk, port {}", in_quotes(device_name(device->get())));
   TableReader port(table, place_of(table.source()), context, findings);
   const DpdkPortConfig defaults;
   DpdkPortConfig read;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the stages of a burst hand on (packet_burst_level.cc). Included by that file only, once per instruction set
-// level; hence no include guard's worth of independence: SLUICE_LEVEL is its namespace.
+// What the stages of a burst hand on. For packet_burst_level.cc only, which is compiled once per instruction set level:
+// SLUICE_LEVEL is the level's namespace.
 #pragma once
 
 #include "burst_frames.h"
