@@ -215,10 +215,11 @@ std::vector<ProgramPin> PinDirectory::in_use() const {
   return used;
 }
 
-void PinDirectory::remove_unused() const {
+void PinDirectory::remove_unused(Older older) const {
   const std::vector<ProgramPin> used = in_use();
   remove_tree(root_ / unfinished);
   for (const std::uint32_t set : sets()) {
+    if (older == Older::keep && !used.empty() && set < used.front().set) continue;
     if (std::none_of(used.begin(), used.end(), [set](const ProgramPin& pin) { return pin.set == set; })) {
       remove_tree(set_path(set));
       continue;

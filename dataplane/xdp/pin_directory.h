@@ -52,8 +52,10 @@ class PinDirectory {
 
   // Programs that a pinned link runs, sets of such programs.
   [[nodiscard]] std::vector<ProgramPin> in_use() const;
-  // Removes sets and programs that no pinned link runs, and what an interrupted add_... left.
-  void remove_unused() const;
+  // Removes sets and programs that no pinned link runs, and what an interrupted add_... left. Sets older than those in
+  // use may hold counts that nobody has taken over yet: they stay unless the caller has done that.
+  enum class Older : std::uint8_t { keep, remove };
+  void remove_unused(Older older) const;
   // Removes everything below, links included, and the directory.
   void remove_all();
 

@@ -137,20 +137,23 @@ Status XdpForwarding::run(Image& image) {
 void XdpForwarding::absorb_older(Image& image, const ForwardingModel& model) {
   // Also what the tail calls of a packet under way still need: the older program's pins go only after this.
   grace_->wait();
+  std::vector<std::unique_ptr<Image>> older;
   for (const std::uint32_t set : pins_.sets()) {
     if (set >= image.set) break;
-    const std::unique_ptr<Image> older = open_image(set);
-    if (!older) continue;
-    ImageCarry carry(*older->writer, *image.writer, model);
-    carry.copy_late_flows();
-    carry.copy_counters();
+    if (std::unique_ptr<Image> opened = open_image(set)) older.push_back(std::move(opened));
   }
-  pins_.remove_unused();
+  for (std::size_t i = 0; i < older.size(); ++i) {
+    ImageCarry(*older[i]->writer, *image.writer, model).copy_late_flows();
+    // From each to the next: one that came after may have counted too, before its process died at this point.
+    const Image& next = i + 1 < older.size() ? *older[i + 1] : image;
+    ImageCarry(*older[i]->writer, *next.writer, model).copy_counters();
+  }
+  pins_.remove_unused(PinDirectory::Older::remove);
 }
 
 void XdpForwarding::clean_up_after_failure() {
   live_.reset();
-  pins_.remove_unused();
+  pins_.remove_unused(PinDirectory::Older::keep);
   if (pins_.sets().empty()) pins_.remove_all();
 }
 
@@ -212,11 +215,11 @@ Result<PublishReport> XdpForwarding::publish_growing(const ForwardingModel& mode
   PublishReport report;
   Result<std::unique_ptr<Image>> larger = new_image(model, next_hop_of, report);
   if (!larger) {
-    pins_.remove_unused();
+    pins_.remove_unused(PinDirectory::Older::keep);
     return larger.error();
   }
   if (Status running = run(**larger); !running) {
-    pins_.remove_unused();
+    pins_.remove_unused(PinDirectory::Older::keep);
     return running.error();
   }
   live_ = std::move(*larger);

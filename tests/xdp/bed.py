@@ -16,6 +16,7 @@ BUILD = os.environ.get("SLUICE_BUILD") or os.path.join(os.path.dirname(__file__)
 PLANE = f"{BUILD}/dataplane/sluice-xdp"
 TRAFFIC = f"{BUILD}/tests/xdp/xdp_traffic"
 PASS = f"{BUILD}/bpf/pass.bpf.o"
+DIE_AFTER_SWITCH = f"{BUILD}/tests/xdp/libdie_after_switch.so"
 VIP = "203.0.113.10"
 _numbers = itertools.count()
 READY_SECONDS = 30  # for a busy machine; nothing is decided by it
@@ -183,9 +184,10 @@ class Bed:
             assert process.poll() is None, self.log()
         return process
 
-    def run_plane(self, *arguments: str) -> subprocess.CompletedProcess:
+    def run_plane(self, *arguments: str, preload: str = "") -> subprocess.CompletedProcess:
         """For a start that is expected to end by itself."""
-        return run("timeout", "30", *self.plane_command(*arguments), check=False)
+        preloaded = ["env", f"LD_PRELOAD={preload}"] if preload else []
+        return run("timeout", "30", *preloaded, *self.plane_command(*arguments), check=False)
 
     def log(self) -> str:
         with open(self.log_file, encoding="utf-8") as file:

@@ -10,6 +10,10 @@ import bed as bed_module
 from bed import BIG_POOL, assert_accounted, assert_nothing_lost, seed
 
 
+def sets_of(bed):
+    return [pin for pin in bed.pins() if pin.startswith("sluice/set-") and pin.count("/") == 1]
+
+
 def test_killed_and_restarted_ten_times(bed):
     bed.write_config()
     plane = bed.start()
@@ -55,9 +59,31 @@ def test_killed_at_any_moment_of_a_start(bed):
     stats = bed.ask("stats")
     assert_accounted(stats)
     assert stats["tx_packets"] == counts["sent"]
-    sets = [pin for pin in bed.pins() if pin.startswith("sluice/set-") and pin.count("/") == 1]
     programs = [pin for pin in bed.pins() if "/program-" in pin and pin.count("/") == 2]
-    assert len(sets) == 1 and len(programs) == 1 and not any("unfinished" in pin for pin in bed.pins())
+    assert len(sets_of(bed)) == 1 and len(programs) == 1 and not any("unfinished" in pin for pin in bed.pins())
+
+
+def test_counts_of_several_sets_add_up(bed):
+    """Two processes in a row die right after their switch to larger arrays: nobody has taken over any counts yet."""
+    bed.write_config()
+    plane = bed.start()
+    with bed.traffic() as counts:
+        time.sleep(0.3)
+        bed.stop(plane)
+        for slots, more in ((65537, ""), (16381, BIG_POOL)):
+            bed.config.slots, bed.config.more = slots, more
+            bed.write_config()
+            died = bed.run_plane(preload=bed_module.DIE_AFTER_SWITCH)
+            assert died.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), died
+            time.sleep(0.3)
+        assert sets_of(bed) == ["sluice/set-1", "sluice/set-2", "sluice/set-3"]
+        bed.start()
+        time.sleep(0.3)
+    assert_nothing_lost(counts)
+    stats = bed.ask("stats")
+    assert_accounted(stats)
+    assert stats["tx_packets"] == counts["sent"] and stats["services"][0]["packets"] == counts["sent"]
+    assert sets_of(bed) == ["sluice/set-3"]
 
 
 def test_upgrade_replaces_the_program(bed):

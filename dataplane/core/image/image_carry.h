@@ -26,7 +26,8 @@ class ImageCarry {
   std::uint64_t copy_flows();
   std::uint64_t copy_late_flows();
 
-  // Once no program writes to `from` any more. Twice is as good as once.
+  // Once no program writes to `from` any more. Replaces what `to` had been told by an earlier copy: twice is as good as
+  // once, and several sets are copied in a row, each to the next.
   void copy_counters();
 
  private:
