@@ -23,6 +23,7 @@ LAYERS = {
     "dataplane/dpdk": CORE | {ABI, "dataplane/host"},
     "dataplane/backend": CORE | {ABI, "dataplane/host"},
     "dataplane/replay": CORE | {ABI},
+    "controlplane/raft": {"dataplane/core/base"},
     "bpf": {ABI},
     "tools/cli": CORE | {ABI, "dataplane/replay"},
     # Benchmarks measure what they are about: the planes' own pieces.
@@ -38,6 +39,7 @@ PURE = re.compile(r"(bpf|libmnl|linux|sys|asm|net|openssl|pcap|boost/asio|boost/
 FORBIDDEN_SYSTEM = {
     "dataplane/abi": re.compile(r"(?!(stddef|stdint|string)\.h$)"),
     "dataplane/core": PURE,
+    "controlplane/raft": PURE,
     "bpf": re.compile(r"(?!linux/|bpf/)"),
 }
 # Asio and what comes with it only here.
