@@ -23,6 +23,11 @@ struct WriteBatch {
   // A snapshot of our own state machine, and the first entry kept behind it. It does not touch later entries.
   std::optional<Snapshot> compact;
   LogIndex first_kept;
+
+  // Nothing to write: only messages whose order must be kept. The disk need not be asked.
+  [[nodiscard]] bool is_empty() const {
+    return !hard_state && !install && !truncate_from && append.empty() && !compact;
+  }
 };
 
 class PersistQueue {
@@ -30,9 +35,10 @@ class PersistQueue {
   // What a Ready wants written, and what may leave when it is.
   void add(std::uint64_t sequence, std::optional<HardState> hard_state, std::optional<LogIndex> truncate_from,
            std::vector<Entry> append, std::optional<Snapshot> install, std::vector<Message> send_after_persist);
+  // Dropped if a newer snapshot has come from the leader meanwhile.
   void add_compaction(Snapshot snapshot, LogIndex first_kept);
 
-  // The next batch, if none is being written and there is anything to write.
+  // The next batch, if none is being written and anything waits.
   [[nodiscard]] std::optional<WriteBatch> next_batch();
   struct Done {
     std::uint64_t sequence = 0;  // for Raft::persisted(); 0 if the batch held no Ready
@@ -55,6 +61,7 @@ class PersistQueue {
     LogIndex first_kept;
   };
   std::deque<Pending> waiting_;
+  LogIndex newest_snapshot_;  // of all handed out
   std::optional<Done> writing_;
 };
 

@@ -32,6 +32,8 @@ struct RaftOptions {
   std::uint32_t snapshot_chunk_bytes = 256 << 10;
   // Entries kept behind a snapshot, so that a follower a little behind needs no snapshot.
   std::uint32_t trailing_entries = 5000;
+  // Proposals are refused while so much is proposed and not committed; the greatest single command, too.
+  std::uint32_t uncommitted_bytes_max = 64 << 20;
 };
 
 // A number in [0, bound), from the caller's source.
@@ -130,6 +132,9 @@ class Raft {
   void persisted(std::uint64_t sequence);
   // The state machine has applied everything up to here.
   void applied(LogIndex index);
+  // What a snapshot at this applied index must say of itself. conflict: not applied yet, or no newer than the present
+  // one.
+  [[nodiscard]] Result<SnapshotMeta> snapshot_meta(LogIndex index) const;
   // A snapshot of the state machine at an applied index: from now on followers far behind get it, and entries more than
   // trailing_entries behind it are forgotten. The caller has made it durable.
   [[nodiscard]] Status compact(LogIndex index, std::shared_ptr<const std::string> data);

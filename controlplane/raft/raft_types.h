@@ -17,7 +17,8 @@ namespace sluice::raft {
 using Term = Strong<struct TermTag, std::uint64_t>;          // 0 before the first election
 using LogIndex = Strong<struct LogIndexTag, std::uint64_t>;  // the first entry has 1; 0 = before it
 using NodeId = Strong<struct NodeIdTag, std::uint64_t>;      // random, never used twice; 0 = none
-// Of one read of one node: chosen by the caller, given back with the answer.
+// Of one read of one node: chosen by the caller, given back with the answer. Never used twice, not even after a
+// restart: the answer to an old read must not serve a new one.
 using ReadId = Strong<struct ReadIdTag, std::uint64_t>;
 
 constexpr LogIndex next(LogIndex index) {
@@ -107,6 +108,7 @@ struct AppendReply {
   LogIndex hint_index;  // refused: the leader goes on from here ...
   Term hint_term;       // ... or from its last entry of a term not above this one, if that is earlier
   std::uint64_t read_round = 0;
+  LogIndex refused_index;  // refused: previous_index of the request, so that old refusals are recognised
 };
 // One piece of the leader's newest snapshot.
 struct SnapshotChunk {
