@@ -98,6 +98,7 @@ class Raft::Core {
 
   // raft_election.cc
   [[nodiscard]] bool hears_leader() const;
+  [[nodiscard]] bool may_lead() const;
   void restart_timer();
   void tick_electing();
   void start_pre_vote();

@@ -12,6 +12,13 @@ bool Raft::Core::hears_leader() const {
   return leader() != NodeId() && elapsed_ticks_ < options_.election_ticks;
 }
 
+// Who is to go is needed until that is committed: perhaps nobody else has all entries (thesis, section 4.2.2).
+bool Raft::Core::may_lead() const {
+  const ConfigurationHistory& configurations = log_.configurations();
+  return configurations.newest().configuration.is_voter(options_.id) ||
+         (configurations.newest().index > log_.commit() && configurations.at(log_.commit()).is_voter(options_.id));
+}
+
 void Raft::Core::restart_timer() {
   elapsed_ticks_ = 0;
   timeout_ticks_ = options_.election_ticks + random_(options_.election_ticks);
@@ -19,7 +26,7 @@ void Raft::Core::restart_timer() {
 
 void Raft::Core::tick_electing() {
   if (++elapsed_ticks_ < timeout_ticks_) return;
-  if (configuration().is_voter(options_.id)) return start_pre_vote();
+  if (may_lead()) return start_pre_vote();
   // A learner cannot do anything about a silent leader, but must not answer for one either.
   if (leader() != NodeId()) become_follower(hard_state_.term, NodeId());
   restart_timer();
@@ -108,7 +115,7 @@ void Raft::Core::on(const Message& message, VoteReply& reply) {
 // Only our leader may ask for it: it does so when our log is as long as its own.
 void Raft::Core::on(const Message& message, TransferRequest&) {
   const auto* following = std::get_if<Follower>(&role_);
-  if (following == nullptr || following->leader != message.from || !configuration().is_voter(options_.id)) return;
+  if (following == nullptr || following->leader != message.from || !may_lead()) return;
   start_election(true);
 }
 

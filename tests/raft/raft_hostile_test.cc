@@ -153,13 +153,13 @@ class Hostile {
   void take() {
     const Ready ready = raft_->take_ready();
     taken_ = ready.sequence;
+    if (ready.truncate_from) {
+      ASSERT_GT(*ready.truncate_from, applied_);
+    }
     if (ready.install) applied_ = ready.install->meta.index;
     for (const Entry& entry : ready.committed) {
       ASSERT_EQ(entry.index, next(applied_)) << text_of(entry);
       applied_ = entry.index;
-    }
-    if (ready.truncate_from) {
-      ASSERT_GT(*ready.truncate_from, before_.commit);
     }
     raft_->applied(applied_);
     for (const Message& message : ready.send_now) (void)encode_message(message);

@@ -21,6 +21,7 @@ PROBES = [
     ("dataplane/host/plane.cc", "xdp_forwarding.h", "event_loop.h"),
     ("dataplane/xdp/xdp_forwarding.cc", "backend_agent.h", "event_loop.h"),
     ("dataplane/backend/backend_agent.cc", "xdp_forwarding.h", "event_loop.h"),
+    ("controlplane/raft/raft_core.cc", "sluice_image.h", "strong_types.h"),
     # Not "error.h": glibc has one too.
     ("tests/tree/abi_alone.cc", "strong_types.h", "sluice_pipeline.h"),
     ("tests/tree/abi_alone.c", "strong_types.h", "sluice_pipeline.h"),
