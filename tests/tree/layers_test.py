@@ -24,6 +24,7 @@ LAYERS = {
     "dataplane/backend": CORE | {ABI, "dataplane/host"},
     "dataplane/replay": CORE | {ABI},
     "controlplane/raft": {"dataplane/core/base"},
+    "controlplane/model": CORE | {ABI},
     "bpf": {ABI},
     "tools/cli": CORE | {ABI, "dataplane/replay"},
     # Benchmarks measure what they are about: the planes' own pieces.
@@ -40,6 +41,7 @@ FORBIDDEN_SYSTEM = {
     "dataplane/abi": re.compile(r"(?!(stddef|stdint|string)\.h$)"),
     "dataplane/core": PURE,
     "controlplane/raft": PURE,
+    "controlplane/model": PURE,
     "bpf": re.compile(r"(?!linux/|bpf/)"),
 }
 # Asio and what comes with it only here.
