@@ -25,6 +25,9 @@ LAYERS = {
     "dataplane/replay": CORE | {ABI},
     "controlplane/raft": {"dataplane/core/base"},
     "controlplane/model": CORE | {ABI},
+    "controlplane/io/certs": {"dataplane/core/base"},
+    "controlplane/io/peers": {"dataplane/core/base", "controlplane/raft", "controlplane/io/certs"},
+    "controlplane/io/store": {"dataplane/core/base", "controlplane/raft"},
     "bpf": {ABI},
     "tools/cli": CORE | {ABI, "dataplane/replay"},
     # Benchmarks measure what they are about: the planes' own pieces.
