@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generation_driver.h"
+
+#include <algorithm>
+
+namespace sluice::node {
+
+void GenerationDriver::start(Uptime now) {
+  started_ = now;
+  dirty_since_.reset();
+  heard_.clear();
+}
+
+void GenerationDriver::heard(raft::NodeId node, const PlaneProgress& progress, Uptime now, LeaseGrant lease) {
+  Heard& heard = heard_.try_emplace(node, Heard{progress, started_}).first->second;
+  heard.progress = progress;
+  if (lease == LeaseGrant::granted) heard.leased = now;
+}
+
+void GenerationDriver::keep_only(const std::vector<raft::NodeId>& members) {
+  std::erase_if(heard_,
+                [&](const auto& one) { return std::find(members.begin(), members.end(), one.first) == members.end(); });
+}
+
+bool GenerationDriver::is_within_lease(raft::NodeId node, Uptime now) const {
+  const auto found = heard_.find(node);
+  const Uptime since = found == heard_.end() ? started_ : found->second.leased;
+  return now < since + options_.lease + options_.margin;
+}
+
+GenerationStep GenerationDriver::decide(const GenerationView& view, const std::vector<raft::NodeId>& members,
+                                        Uptime now) {
+  if (!view.prepared) {
+    if (!view.is_dirty) {
+      dirty_since_.reset();
+      return {};
+    }
+    if (!dirty_since_) dirty_since_ = now;
+    if (now < *dirty_since_ + options_.batch) return {};
+    dirty_since_.reset();
+    return {GenerationStep::Kind::prepare, Generation(view.active.value() + 1), {}};
+  }
+  GenerationStep step{GenerationStep::Kind::activate, *view.prepared, {}};
+  for (const raft::NodeId node : members) {
+    const auto found = heard_.find(node);
+    const bool is_known = found != heard_.end();
+    if (is_known && !found->second.progress.has_plane) continue;
+    if (is_known && found->second.progress.prepared >= *view.prepared) continue;
+    if (is_within_lease(node, now)) return {};
+    step.laggards.push_back(node);
+  }
+  return step;
+}
+
+}  // namespace sluice::node

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nodes in one process on one virtual clock: messages, writes and publishes are queued and happen in order. For tests
+// of what nodes do together; faults of every kind are the simulator's (tests/sim).
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "node.h"
+#include "raft_codec.h"
+
+namespace sluice::node {
+
+class NodeBed {
+ public:
+  class Host;
+
+  explicit NodeBed(std::size_t count);
+  ~NodeBed();
+  NodeBed(const NodeBed&) = delete;
+  NodeBed& operator=(const NodeBed&) = delete;
+
+  [[nodiscard]] Node& node(std::size_t index);
+  [[nodiscard]] Host& host(std::size_t index);
+  [[nodiscard]] std::size_t size() const { return hosts_.size(); }
+  [[nodiscard]] std::optional<std::size_t> leader() const;
+
+  // Runs until `done`, at most so long; whether it came true.
+  bool run_until(const std::function<bool()>& done, Uptime limit = Uptime{20000});
+  void run_for(Uptime length);
+  bool elect();
+
+  // Neither sends nor receives.
+  void isolate(std::size_t index) { cut_.insert(index); }
+  void heal() { cut_.clear(); }
+  // As after kill -9: goes on from its disk.
+  void restart(std::size_t index);
+  // A new member's process, without state.
+  std::size_t add_process(const std::string& name);
+
+  // Writes and waits for the answer.
+  ApiResult<WriteReceipt> write(std::size_t index, std::vector<model::Operation> operations);
+
+  [[nodiscard]] Uptime now() const { return now_; }
+
+ private:
+  friend class Host;
+  void step();
+
+  Uptime now_{1000};
+  std::vector<std::unique_ptr<Host>> hosts_;
+  std::deque<std::function<void()>> queue_;
+  std::set<std::size_t> cut_;
+};
+
+class NodeBed::Host final : public NodeHost {
+ public:
+  Host(NodeBed& bed, std::size_t index, std::string name, raft::StoredState disk);
+
+  void start();
+  [[nodiscard]] raft::NodeId id() const { return raft::NodeId(index_ + 1); }
+  [[nodiscard]] raft::Member member() const;
+
+  void send(const raft::Message& message) override;
+  void write(raft::WriteBatch batch) override;
+  void make_snapshot(SnapshotOrder order) override;
+  void fail(const std::string& why) override { failure = why; }
+  void send_node(raft::NodeId to, const NodeMessage& message) override;
+  void publish(std::shared_ptr<const ForwardingState> state) override;
+  void fence(bool is_fenced) override { fenced = is_fenced; }
+  void set_members(const raft::Configuration& configuration) override { members = configuration; }
+  void explain(ExplainQuery query, Done<std::string> done) override;
+  std::unique_ptr<Subscription> call_after(std::chrono::milliseconds delay, std::function<void()> then) override;
+  [[nodiscard]] Uptime uptime() const override { return bed_.now_; }
+  [[nodiscard]] std::chrono::system_clock::time_point wall_clock() const override;
+  [[nodiscard]] std::uint64_t random() override;
+
+  std::unique_ptr<Node> node;
+  std::vector<std::shared_ptr<const ForwardingState>> published;
+  bool plane_answers = true;
+  bool fenced = false;
+  std::string failure;
+  raft::Configuration members;
+
+ private:
+  void later(std::function<void(Node&)> event);
+  void to_disk(const raft::WriteBatch& batch);
+
+  NodeBed& bed_;
+  std::size_t index_;
+  std::string name_;
+  raft::StoredState disk_;
+  std::uint64_t life_ = 0;
+  std::uint64_t random_;
+};
+
+}  // namespace sluice::node
