@@ -32,7 +32,7 @@ def test_root_help_lists_every_command():
     (["explian"], 'unknown command "explian"; did you mean "explain"? see sluice --help'),
     (["config", "chekc", "x"], 'unknown config command "chekc"; did you mean "check"? see sluice config --help'),
     (["table", "delete"], 'unknown table command "delete"; allowed: show, export; see sluice table --help'),
-    (["quux"], 'unknown command "quux"; allowed: config, explain, plan, table, status, stats, drops, version, '
+    (["quux"], 'unknown command "quux"; allowed: config, explain, plan, table, status, stats, drops, version, cert, '
                'completion; see sluice --help'),
     (["explain", "--sokcet", "x"], 'unknown option "--sokcet"; did you mean "--socket"? see sluice explain --help'),
     (["status", "--sockte=x"], 'unknown option "--sockte"; did you mean "--socket"? see sluice status --help'),

@@ -12,6 +12,7 @@
 #include <functional>
 #include <span>
 
+#include "command_line_cert.h"
 #include "commands.h"
 #include "suggest.h"
 
@@ -35,6 +36,7 @@ struct Invocation {
   TableOptions table_export;
   DropsOptions drops;
   CompletionOptions completion;
+  CertInvocation cert;
   std::function<ExitCode(const Context&)> action;
 };
 
@@ -365,6 +367,9 @@ ExitCode run_command_line(int argc, const char* const* argv) {
   add_config_commands(root, invocation);
   add_flow_commands(root, invocation);
   add_plane_commands(root, invocation);
+  add_cert_commands(root, invocation.cert, [&invocation](std::function<ExitCode(const Context&)> action) {
+    invocation.action = std::move(action);
+  });
   add_completion(root, invocation);
   root.footer("sluice COMMAND --help tells more about each.");
   try {

@@ -35,7 +35,7 @@ inline constexpr std::chrono::days ca_lifetime_days{3650};
 struct IssueRequest {
   CertName name;
   std::string common_name;              // the node's or client's name
-  std::vector<std::string> host_names;  // node: further DNS names or addresses that its API is reached by
+  std::vector<std::string> host_names;  // node: what its API is reached by besides its name
 };
 
 struct CertInfo {
