@@ -24,13 +24,6 @@ std::uint16_t header_checksum(const std::uint8_t* header, std::size_t bytes) {
 
 }  // namespace
 
-std::uint64_t Random::next() {
-  std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
-
 FrameSource::FrameSource(std::uint64_t seed, const ForwardingModel& model) : random_(seed), model_(model) {
   for (const ForwardingBackend& backend : model.backends) sizes_.push_back(backend.inner_mtu);
   bytes_.reserve(frame_bytes_max);
