@@ -25,6 +25,7 @@ LAYERS = {
     "dataplane/replay": CORE | {ABI},
     "controlplane/raft": {"dataplane/core/base"},
     "controlplane/node": {"dataplane/core/base", "controlplane/raft", "controlplane/model"},
+    "controlplane/model": CORE | {ABI},
     "bpf": {ABI},
     "tools/cli": CORE | {ABI, "dataplane/replay"},
     # Benchmarks measure what they are about: the planes' own pieces.
@@ -44,6 +45,7 @@ FORBIDDEN_SYSTEM = {
     "dataplane/core": PURE,
     "controlplane/raft": PURE,
     "controlplane/node": PURE_BUT_DURATIONS,
+    "controlplane/model": PURE,
     "bpf": re.compile(r"(?!linux/|bpf/)"),
 }
 # Asio and what comes with it only here.

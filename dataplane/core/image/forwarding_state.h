@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every plane of a cluster forwards by: made from the replicated model, the same bytes on all balancers, carried
+// over the control socket to the plane (docs/control-socket.md) and kept by it in a file.
+//
+// Immutable once made, and shared: handing around or changing one of 500 pools copies pointers. Pools and the list of
+// services carry a digest of their content, so that unchanged ones are neither sent nor compared. Pure.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config.h"
+#include "error.h"
+#include "forwarding_model.h"
+#include "ip_address.h"
+#include "slot_table.h"
+#include "strong_types.h"
+
+namespace sluice {
+
+// Longest encoded state: 500 pools of 65,537 slots and 100,000 backends take 80 MiB.
+inline constexpr std::size_t state_bytes_max = std::size_t{256} << 20;
+
+enum class StatePhase : std::uint8_t {
+  prepared = 1,  // owners of the generation before; the coming ones are candidates already
+  active = 2,
+};
+std::string_view to_text(StatePhase phase);
+
+// A pool's slot table as packets need it.
+struct SlotColumn {
+  std::vector<std::uint16_t> owners;  // member index per slot; empty: nobody is eligible
+  std::vector<PreviousOwners> past;   // of unstable slots, ascending; empty if `owners` is
+};
+
+struct StateMember {
+  std::string name;            // unique in its pool
+  IpAddress address;           // unique among the pool's present members
+  std::uint16_t weight = 100;  // for people to read: the slots say who gets what
+  // Names the backend in chain headers, cluster-wide and for good: one id for the same (address, encapsulation,
+  // gue_port) in whichever pool. 0 = none.
+  std::uint32_t backend_id = 0;
+  bool present = true;  // false: removed, and here only because slots remember it
+
+  friend bool operator==(const StateMember&, const StateMember&) = default;
+};
+
+// One pool. Only make_state_pool() and the decoder make them to be shared.
+struct StatePool {
+  std::string name;
+  Encapsulation encapsulation = Encapsulation::ipip;
+  PortHost gue_port{6080};
+  std::uint16_t mtu = 1500;
+  std::uint32_t slots_count = 65537;
+  bool chain = false;                // backends run the second chance
+  std::vector<StateMember> members;  // by member index; no gaps
+  std::shared_ptr<const SlotColumn> column;
+  std::uint64_t digest = 0;  // of all of the above
+};
+using SharedPool = std::shared_ptr<const StatePool>;
+
+// Checks everything that can be checked of one pool alone and fills in the digest. A null column means an empty pool.
+[[nodiscard]] Result<SharedPool> make_state_pool(StatePool pool);
+
+struct StateServices {
+  std::vector<ServiceConfig> list;  // pool_index: into ForwardingState::pools
+  std::uint64_t digest = 0;
+};
+using SharedServices = std::shared_ptr<const StateServices>;
+[[nodiscard]] SharedServices make_state_services(std::vector<ServiceConfig> services);
+
+struct ForwardingState {
+  std::uint64_t generation = 0;  // the cluster's, not the plane's image's; 0 = none yet
+  StatePhase phase = StatePhase::active;
+  std::uint64_t table_hash = 0;  // equal on balancers whose tables are
+  HashKeyBytes hash_key{};
+  std::vector<SharedPool> pools;      // names are unique
+  SharedServices services = nullptr;  // nullptr: none
+};
+
+// A slot table -> what a StatePool holds of it. `ids[i]` is the table's id of member index i: ids that are free are
+// left out.
+struct DenseTable {
+  std::vector<std::uint16_t> ids;
+  std::shared_ptr<const SlotColumn> column;
+};
+[[nodiscard]] DenseTable dense_table_of(const SlotTable& table);
+
+// Faults between pools and services: indexes, names, one backend reached in two ways, limits. Everything that
+// parse_config() would refuse of the same configuration is refused here.
+[[nodiscard]] Status check_state(const ForwardingState& state);
+
+// What a receiver of the encoded form has at hand: pools and services that may be named by their digest.
+// `known` nullptr: everything is sent in full.
+[[nodiscard]] std::string encode_state(const ForwardingState& state, const ForwardingState* known);
+
+struct DecodedState {
+  ForwardingState state;
+  // Names of pools (or "services") that were named by a digest `known` does not have; `state` means nothing then.
+  std::vector<std::string> need;
+};
+inline constexpr std::string_view services_need_name = "services*";  // no pool can have this name
+
+// Total: any bytes give a state that check_state() has passed, a list of needs or an error. What has a digest of
+// `known` becomes the very object of `known`.
+[[nodiscard]] Result<DecodedState> decode_state(std::string_view bytes, const ForwardingState* known);
+
+// 16 hexadecimal digits, as hashes stand in answers.
+[[nodiscard]] std::string hash_text(std::uint64_t hash);
+
+}  // namespace sluice
