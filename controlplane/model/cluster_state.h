@@ -75,6 +75,10 @@ struct Plan {
   std::vector<PlannedPool> pools;
 };
 
+// Pools and services in order of names; hash key and plane stay as a Config is made. No state has a service without its
+// pool; such a one would be left out.
+[[nodiscard]] Config config_of(const PoolMap& pools, const ServiceMap& services);
+
 class ClusterState {
  public:
   [[nodiscard]] static Result<ClusterState> make(const ClusterSeed& seed);
@@ -155,6 +159,17 @@ class ClusterState {
   Outcome apply_activate(const Activate& activate);
   Outcome apply_level(const SetFeatureLevel& set);
   void commit(Draft& draft, const Change& change, Outcome& outcome);
+  void prepare_next();
+  void follow_services(std::map<std::string, SharedPoolTable, std::less<>>& pools, const ServiceFacts& facts);
+  void activate_prepared();
+  enum class IndexStep : std::uint8_t { enter, leave };
+  void index_pool(const PoolConfig& pool, IndexStep step);
+  void index_service(const ServiceRecord& service, IndexStep step);
+  void set_pool(const std::string& name, SharedPoolConfig pool);
+  void set_service(const std::string& name, SharedService service);
+  static std::size_t objects_of(const KeptRevision& kept);
+  void trim_history();
+  [[nodiscard]] std::vector<ObjectChange> changes_of(const Draft& draft) const;
   void note_audit(const Change& change, const Outcome& outcome);
   void note_session(const RequestId& id, const Outcome& outcome);
 
@@ -184,7 +199,7 @@ class ClusterState {
 
   SharedGeneration active_;
   SharedGeneration prepared_;
-  std::optional<ForwardingState> prepared_forwarding_;
+  std::shared_ptr<const PreparedForm> prepared_form_;  // exactly if prepared_ is
   BackendIds backend_ids_;
   std::set<std::string, std::less<>> pending_pools_;
   bool are_services_pending_ = false;

@@ -29,7 +29,7 @@ inline constexpr std::size_t audit_max = 1024;
 inline constexpr std::size_t history_max = 64;
 // ... as long as what they replaced is not more than this many objects in all: about 100 MiB.
 inline constexpr std::size_t history_objects_max = 1000000;
-inline constexpr std::size_t operations_max = 100000;  // of one change
+inline constexpr std::size_t operations_max = 10000;  // of one change; a large file is one ReplaceAll
 inline constexpr std::size_t comment_bytes_max = 1024;
 inline constexpr std::size_t address_bytes_max = 255;  // a DNS name is no longer
 inline constexpr std::size_t author_bytes_max = 128;

@@ -9,8 +9,8 @@
 #include <optional>
 
 #include "image_reader.h"
+#include "model_parts.h"
 #include "sluice_hash.h"
-#include "static_model.h"
 #include "suggest.h"
 
 namespace sluice {

@@ -53,7 +53,7 @@ ForwardingModel model_at(std::uint64_t generation) {
   own.source = testing::address("10.8." + number_text(generation));
   ForwardingModel model = testing::model_of({testing::backend("10.3.1.2"), own}, slots_count);
   for (std::uint32_t slot = 0; slot < slots_count; ++slot)
-    model.pools[0].slots[slot] = (slot % 4 == 0) == (generation % 2 == 0) ? 0 : 1;
+    model.pools[0].slots.edit()[slot] = (slot % 4 == 0) == (generation % 2 == 0) ? 0 : 1;
   return model;
 }
 

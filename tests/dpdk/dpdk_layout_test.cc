@@ -44,7 +44,7 @@ ForwardingModel model_of_everything() {
   ForwardingPool empty;
   empty.name = "empty";
   model.pools.push_back(empty);
-  model.services.back().pool = 1;
+  model.services.edit().back().pool = 1;
   return model;
 }
 

@@ -99,12 +99,12 @@ TEST_F(ImageWriterTest, ALaterWriterAdoptsWhatIsThere) {
 
 TEST_F(ImageWriterTest, RememberedFlowsFollowABackendWhoseWayChanged) {
   auto model = model_of({backend("10.1.0.1")});
-  model.services[0].track = true;
+  model.services.edit()[0].track = true;
   model.flows_per_worker = 1024;
   start(model);
   const auto before = writer->find_backend(backend("10.1.0.1").key);
   memory->tables().flows[3].entry[2] = sluice_u64{7} << 32 | sluice_u64{before->value()} << 12 | 5;
-  model.backends[0].inner_mtu = 1400;
+  model.backends.edit()[0].inner_mtu = 1400;
   publish(model);
   const auto after = writer->find_backend(backend("10.1.0.1").key);
   EXPECT_NE(after, before);
@@ -115,7 +115,7 @@ TEST_F(ImageWriterTest, RememberedFlowsFollowABackendWhoseWayChanged) {
 
 TEST_F(ImageWriterTest, ManyServicesAreAllFound) {
   ForwardingModel model = model_of({backend("10.1.0.1")});
-  model.services.clear();
+  model.services = {};
   for (std::uint16_t i = 0; i < 10000; ++i) {
     ForwardingService service;
     service.key = {IpAddress::from_v4_bytes({203, 0, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)}),
@@ -159,7 +159,7 @@ TEST(ImageSizes, FiveHundredTwelvePoolsFitSeventyTwoMebibytes) {
 
 TEST(ImageSizes, OneSmallServiceFitsSixteenMebibytes) {
   ForwardingModel model = testing::model_of({backend("10.1.0.1")}, 65537);
-  model.services[0].track = true;
+  model.services.edit()[0].track = true;
   model.flows_per_worker = 262144;
   EXPECT_LE(image_sizes_for(model, {.workers = 2}).bytes(), 16ULL << 20);
 }

@@ -56,7 +56,7 @@ ForwardingModel model_at(std::uint32_t generation) {
   model.icmp_per_tick = 1000;
   model.flows_per_worker = 1024;
   model.backends = {backend(1), backend(2), backend(256 + generation)};
-  if (generation % 2 == 0) model.backends[1].inner_mtu = 1400;
+  if (generation % 2 == 0) model.backends.edit()[1].inner_mtu = 1400;
   ForwardingPool pool;
   pool.name = "web";
   pool.members = {0, 1, 2};

@@ -33,7 +33,7 @@ void give_second_chance(ForwardingModel& model, const PoolConfig& config, Forwar
   pool.chain = true;
   const auto members = static_cast<std::uint32_t>(pool.members.size());
   for (std::uint32_t member = 0; member < members; ++member) {
-    ForwardingBackend& backend = model.backends[pool.members[member]];
+    ForwardingBackend& backend = model.backends.edit()[pool.members[member]];
     backend.id = first_id + member;
     if (config.encapsulation == Encapsulation::l2) continue;
     const std::uint32_t address_bytes = backend.key.address.is_v4() ? 20 : 40;

@@ -243,5 +243,61 @@ TEST(SlotTable, HashSeesEveryPartOfTheState) {
   EXPECT_EQ(hashes.size(), 7u);
 }
 
+std::vector<SlotTable::KeptMember> kept_members(const SlotTable& table) {
+  std::vector<SlotTable::KeptMember> kept;
+  for (const SlotTable::Member& member : table.members())
+    kept.push_back({member.identity, member.weight, member.present});
+  return kept;
+}
+
+SlotTable restored(const SlotTable& table) {
+  const std::vector<SlotOwners> lists = table.lists().unpacked();
+  return SlotTable::restore({table.slots_count(), table.owners_max()}, kept_members(table), lists).value();
+}
+
+TEST(SlotTable, IsTheSameAfterRestoring) {
+  std::vector<SlotMember> members = equal_members(5);
+  SlotTable table = SlotTable::make({1009, 3}).value();
+  EXPECT_EQ(restored(table).hash(), table.hash()) << "never filled";
+  for (const std::vector<SlotMember>& step :
+       {members, without(members, 1), without(members, 3), equal_members(0), equal_members(7)}) {
+    ASSERT_TRUE(table.step(step).has_value());
+    SlotTable again = restored(table);
+    EXPECT_EQ(again.hash(), table.hash());
+    SlotTable there = table;
+    ASSERT_TRUE(there.step(equal_members(6)).has_value());
+    ASSERT_TRUE(again.step(equal_members(6)).has_value());
+    EXPECT_EQ(again.hash(), there.hash()) << "another future";
+  }
+}
+
+TEST(SlotTable, RestoresNothingThatIsNoTable) {
+  const SlotTable table = filled(equal_members(3), 13);
+  const std::vector<SlotOwners> lists = table.lists().unpacked();
+  const std::vector<SlotTable::KeptMember> members = kept_members(table);
+  const auto refused = [](std::vector<SlotTable::KeptMember> kept, std::vector<SlotOwners> some) {
+    return SlotTable::restore({13, 3}, kept, some).error().code == ErrorCode::invalid_argument;
+  };
+  EXPECT_TRUE(SlotTable::restore({13, 3}, members, lists).has_value());
+  EXPECT_TRUE(refused(members, {}));
+  EXPECT_TRUE(refused(members, std::vector<SlotOwners>(lists.begin(), lists.begin() + 12)));
+  for (const SlotOwners& wrong :
+       {SlotOwners{}, SlotOwners(7, {no_member, no_member, no_member}), SlotOwners(1, {1, no_member, no_member}),
+        SlotOwners(1, {no_member, 2, no_member}), SlotOwners(0, {1, 2, 0})}) {
+    std::vector<SlotOwners> some = lists;
+    some[4] = wrong;
+    EXPECT_TRUE(refused(members, some));
+  }
+  std::vector<SlotTable::KeptMember> kept = members;
+  kept[1].present = false;
+  EXPECT_TRUE(refused(kept, lists)) << "a weight without a place in the pool";
+  kept = members;
+  kept.push_back({"stranger", 0, false});
+  EXPECT_TRUE(refused(kept, lists)) << "remembered by nobody";
+  kept = members;
+  kept[2].identity = kept[1].identity;
+  EXPECT_FALSE(SlotTable::restore({13, 3}, kept, lists).has_value());
+}
+
 }  // namespace
 }  // namespace sluice

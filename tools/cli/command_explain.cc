@@ -10,6 +10,7 @@
 #include "endpoint.h"
 #include "image_memory.h"
 #include "image_reader.h"
+#include "model_parts.h"
 #include "plane_client.h"
 #include "static_model.h"
 #include "text_table.h"

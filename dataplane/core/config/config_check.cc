@@ -23,8 +23,9 @@ int number(IpFamily family) {
   return family == IpFamily::v4 ? 4 : 6;
 }
 
+// " (line 5)", or nothing for what stands in no file.
 std::string at_line(Place place) {
-  return fmt::format("line {}", place.line);
+  return place.line == 0 ? std::string() : fmt::format(" (line {})", place.line);
 }
 
 // `203.0.113.10:80/tcp`, `[2001:db8::1]:80/tcp`
@@ -75,7 +76,7 @@ class Check {
     const auto [found, is_new] = names.emplace(*name.value, name.place);
     if (!is_new) {
       error(name.place, context,
-            fmt::format("name {} is already taken ({}); allowed: a different name for each", in_quotes(*name.value),
+            fmt::format("name {} is already taken{}; allowed: a different name for each", in_quotes(*name.value),
                         at_line(found->second)));
     }
   }
@@ -94,7 +95,7 @@ class Check {
       const auto [found, is_new] = addresses.emplace(*member.address.value, member.address.place);
       if (!is_new) {
         error(member.address.place, member.context,
-              fmt::format("address {} is already in this pool ({}); allowed: each backend once, with the sum of the "
+              fmt::format("address {} is already in this pool{}; allowed: each backend once, with the sum of the "
                           "weights",
                           member.address.value->to_string(), at_line(found->second)));
       }
@@ -112,7 +113,7 @@ class Check {
     const IpAddress& address = *member.address.value;
     if (const auto vip = vips_.find(address); vip != vips_.end()) {
       error(member.address.place, member.context,
-            fmt::format("address {} is also the address of {} ({}): its packets would come back to the balancer; "
+            fmt::format("address {} is also the address of {}{}: its packets would come back to the balancer; "
                         "allowed: an address of the backend's own",
                         address.to_string(), vip->second->context, at_line(vip->second->address.place)));
     }
@@ -160,7 +161,7 @@ class Check {
     const auto [found, is_new] = service_keys_.emplace(key, &service);
     if (is_new) return;
     error(service.address.place, service.context,
-          fmt::format("{} is already {} ({}); allowed: each address, port and protocol once",
+          fmt::format("{} is already {}{}; allowed: each address, port and protocol once",
                       service_text(std::get<0>(key), std::get<1>(key), std::get<2>(key)), found->second->context,
                       at_line(found->second->place)));
   }
@@ -214,12 +215,11 @@ class Check {
         fragment_pools_.emplace(std::pair(*service.address.value, *service.protocol.value), &service);
     const PlacedService& first = *found->second;
     if (is_new || first.pool.value == service.pool.value) return;
-    error(
-        service.pool.place, service.context,
-        fmt::format("fragments have no port, so services with fragments = true on {}/{} need one pool, and {} ({}) has "
-                    "{}; allowed: pool = {} here, or fragments = false",
-                    service.address.value->to_string(), to_text(*service.protocol.value), first.context,
-                    at_line(first.place), in_quotes(*first.pool.value), in_quotes(*first.pool.value)));
+    error(service.pool.place, service.context,
+          fmt::format("fragments have no port, so services with fragments = true on {}/{} need one pool, and {}{} has "
+                      "{}; allowed: pool = {} here, or fragments = false",
+                      service.address.value->to_string(), to_text(*service.protocol.value), first.context,
+                      at_line(first.place), in_quotes(*first.pool.value), in_quotes(*first.pool.value)));
   }
 
   void check_sources() {
@@ -240,7 +240,7 @@ class Check {
       const auto vip = vips_.find(*source->value);
       if (vip == vips_.end()) continue;
       error(source->place, "plane",
-            fmt::format("source {} is also the address of {} ({}); allowed: an address of this balancer alone",
+            fmt::format("source {} is also the address of {}{}; allowed: an address of this balancer alone",
                         source->value->to_string(), vip->second->context, at_line(vip->second->address.place)));
     }
   }

@@ -14,9 +14,12 @@
 namespace sluice::config_detail {
 
 struct Place {
-  std::uint32_t line = 1;
+  std::uint32_t line = 1;  // 0: the value stands in no file
   std::uint32_t column = 1;
 };
+
+// config_limits::slots_allowed, for messages.
+inline constexpr std::string_view slots_text = "16381, 65537 or 655373";
 
 // A value from the file. Empty if it was missing without a default, or faulty; then its fault is already noted, and
 // later checks pass it by.

@@ -209,17 +209,13 @@ void read_members(TableReader& pool, PlacedPool& placed, Findings& findings) {
 }
 
 Field<std::uint32_t> read_slots(TableReader& pool) {
-  constexpr std::string_view slots_text = "16381, 65537 or 655373";
   IntegerRule list;
   list.note = slots_text;
-  const auto& allowed = config_limits::slots_allowed;
   const Field<std::int64_t> read = pool.integer_or<std::int64_t>("slots", list, PoolConfig{}.slots_count);
   if (!read.value) return {std::nullopt, read.place};
-  if (std::find(allowed.begin(), allowed.end(), *read.value) != allowed.end()) {
-    return {static_cast<std::uint32_t>(*read.value), read.place};
-  }
-  pool.fault(read.place, fmt::format("slots {} is not a table size; allowed: {} (primes, as the Maglev fill needs)",
-                                     *read.value, slots_text));
+  const std::string wrong = slots_fault(*read.value);
+  if (wrong.empty()) return {static_cast<std::uint32_t>(*read.value), read.place};
+  pool.fault(read.place, wrong);
   return {std::nullopt, read.place};
 }
 

@@ -11,16 +11,6 @@
 namespace sluice::config_detail {
 namespace {
 
-bool is_name_character(char c) {
-  const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  return letter || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-}
-
-bool is_name(std::string_view text) {
-  if (text.empty() || text.size() > config_limits::name_length_max) return false;
-  return text[0] != '.' && text[0] != '-' && std::all_of(text.begin(), text.end(), is_name_character);
-}
-
 bool has_control_character(std::string_view text) {
   return std::any_of(text.begin(), text.end(),
                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
@@ -28,30 +18,6 @@ bool has_control_character(std::string_view text) {
 
 bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
-bool is_v4_mapped(const IpAddress& address) {
-  constexpr std::array<std::uint8_t, 12> prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};  // RFC 4291 2.5.5.2
-  return !address.is_v4() && std::equal(prefix.begin(), prefix.end(), address.bytes().begin());
-}
-
-bool is_link_local(const IpAddress& address) {
-  return !address.is_v4() && address.bytes()[0] == 0xfe && (address.bytes()[1] & 0xc0U) == 0x80;
-}
-
-bool is_broadcast(const IpAddress& address) {
-  return address == IpAddress::from_v4_bytes({255, 255, 255, 255});
-}
-
-// Why an address cannot stand for one host (or service); empty if it can.
-std::string_view address_fault(const IpAddress& address) {
-  if (address.is_unspecified()) return "is the unspecified address";
-  if (address.is_multicast()) return "is a multicast address";
-  if (is_broadcast(address)) return "is the broadcast address";
-  if (address.is_loopback()) return "is a loopback address, which never leaves a host";
-  if (is_v4_mapped(address)) return "is an IPv4 address inside an IPv6 one; write the IPv4 address itself";
-  if (is_link_local(address)) return "is link-local: it names a host only together with an interface";
-  return {};
 }
 
 }  // namespace
@@ -138,11 +104,9 @@ Field<std::string> TableReader::text(std::string_view key) {
 Field<std::string> TableReader::name(std::string_view key) {
   if (!present(key)) missing(key, "every one needs a name for commands and messages");
   Field<std::string> field = text(key);
-  if (field.value && !is_name(*field.value)) {
-    fault(field.place,
-          fmt::format("name {} is not usable in commands; allowed: 1 to {} letters, digits, '-', '_' and '.', "
-                      "the first a letter, a digit or '_'",
-                      in_quotes(*field.value), config_limits::name_length_max));
+  if (!field.value) return field;
+  if (const std::string wrong = name_fault(*field.value); !wrong.empty()) {
+    fault(field.place, wrong);
     field.value.reset();
   }
   return field;
@@ -200,12 +164,9 @@ Field<IpAddress> TableReader::address(std::string_view key, AddressKind kind) {
 }
 
 void TableReader::check_address(Field<IpAddress>& field, std::string_view key, AddressKind kind) {
-  const std::string_view reason = address_fault(*field.value);
-  if (reason.empty()) return;
-  const std::string_view allowed = kind == AddressKind::backend   ? "the unicast address of one backend host"
-                                   : kind == AddressKind::service ? "a unicast address that clients connect to"
-                                                                  : "a unicast address of this balancer";
-  fault(field.place, fmt::format("{} {} {}; allowed: {}", key, field.value->to_string(), reason, allowed));
+  const std::string wrong = address_fault(*field.value, kind);
+  if (wrong.empty()) return;
+  fault(field.place, fmt::format("{} {}", key, wrong));
   field.value.reset();
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "config_findings.h"
+#include "config_rules.h"
 
 namespace sluice::config_detail {
 
@@ -34,8 +35,6 @@ struct IntegerRule {
 
   [[nodiscard]] bool is_list() const { return min == std::numeric_limits<std::int64_t>::min(); }
 };
-
-enum class AddressKind { backend, service, tunnel_source };
 
 class TableReader {
  public:

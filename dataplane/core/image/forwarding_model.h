@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the image writer is told: resolved, validated, free of names' meaning. Made from a Config (static file) by
-// forwarding_model_of(), later from the cluster's replicated state.
+// What the image writer is told: resolved, validated, free of names' meaning. Made from a Config (static file) or from
+// the cluster's replicated state by forwarding_model_of(). Its tables are shared between models: what a new one has in
+// common with the one before is recognised by its storage and costs nothing.
 #pragma once
 
 #include <array>
 #include <compare>
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "error.h"
 #include "ip_address.h"
+#include "shared_vector.h"
 #include "sluice_image.h"
 #include "strong_types.h"
 
@@ -24,13 +28,21 @@ struct BackendKey {
   std::uint16_t gue_port = 0;                      // host order; 0 unless GUE
   friend auto operator<=>(const BackendKey&, const BackendKey&) = default;
 };
-using BackendIndexMap = std::map<BackendKey, BackendIndex>;
+struct BackendKeyHash {
+  std::size_t operator()(const BackendKey& key) const noexcept {
+    const auto& bytes = key.address.bytes();
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return std::hash<std::string_view>{}(text) ^ (std::size_t{key.encapsulation} << 24 | std::size_t{key.gue_port});
+  }
+};
+using BackendIndexMap = std::unordered_map<BackendKey, BackendIndex, BackendKeyHash>;
 
 struct ForwardingBackend {
   BackendKey key;
   IpAddress source;             // outer source; unspecified for L2
   std::uint16_t inner_mtu = 0;  // longest inner packet the path carries with every outer header in use
-  std::uint32_t id = 0;         // name in a chain header; 0 = none (chains are not in use)
+  std::uint32_t id = 0;         // name in a chain header; 0 = none
+  friend bool operator==(const ForwardingBackend&, const ForwardingBackend&) = default;
 };
 
 struct PreviousOwners {
@@ -40,11 +52,11 @@ struct PreviousOwners {
 
 struct ForwardingPool {
   std::string name;
-  std::vector<std::uint32_t> members;  // positions in ForwardingModel::backends, by member index
-  std::vector<std::string> member_names;
-  std::vector<std::uint16_t> slots;  // member index per slot, no flag; empty = no eligible backend
-  std::vector<PreviousOwners> past;  // unstable slots, ascending
-  bool chain = false;                // backends run the second chance
+  SharedVector<std::uint32_t> members;  // positions in ForwardingModel::backends, by member index
+  SharedVector<std::string> member_names;
+  SharedVector<std::uint16_t> slots;  // member index per slot, no flag; empty = no eligible backend
+  SharedVector<PreviousOwners> past;  // unstable slots, ascending
+  bool chain = false;                 // backends run the second chance
 };
 
 // The identity of a service: what its line in the image answers for.
@@ -66,9 +78,9 @@ struct ForwardingService {
 
 struct ForwardingModel {
   std::array<std::uint8_t, 16> hash_secret{};
-  std::vector<ForwardingBackend> backends;
+  SharedVector<ForwardingBackend> backends;
   std::vector<ForwardingPool> pools;
-  std::vector<ForwardingService> services;
+  SharedVector<ForwardingService> services;
   std::uint32_t flows_per_worker = 0;  // entries; a power of two, 0 = no service tracks
   std::uint32_t inserts_per_tick = 0;
   std::uint32_t icmp_per_tick = 0;

@@ -37,7 +37,7 @@ struct SlotColumn {
 };
 
 struct StateMember {
-  std::string name;            // unique in its pool
+  std::string name;            // unique among the pool's present members
   IpAddress address;           // unique among the pool's present members
   std::uint16_t weight = 100;  // for people to read: the slots say who gets what
   // Names the backend in chain headers, cluster-wide and for good: one id for the same (address, encapsulation,
@@ -55,14 +55,16 @@ struct StatePool {
   PortHost gue_port{6080};
   std::uint16_t mtu = 1500;
   std::uint32_t slots_count = 65537;
-  bool chain = false;                // backends run the second chance
+  bool chain = false;                // backends run the second chance; means nothing with L2
   std::vector<StateMember> members;  // by member index; no gaps
   std::shared_ptr<const SlotColumn> column;
   std::uint64_t digest = 0;  // of all of the above
 };
 using SharedPool = std::shared_ptr<const StatePool>;
 
-// Checks everything that can be checked of one pool alone and fills in the digest. A null column means an empty pool.
+// Everything that can be checked of one pool alone. Its column must not be null.
+[[nodiscard]] Status check_pool(const StatePool& pool);
+// Checks a pool and fills in the digest. A null column means an empty pool.
 [[nodiscard]] Result<SharedPool> make_state_pool(StatePool pool);
 
 struct StateServices {
@@ -92,6 +94,13 @@ struct DenseTable {
 // Faults between pools and services: indexes, names, one backend reached in two ways, limits. Everything that
 // parse_config() would refuse of the same configuration is refused here.
 [[nodiscard]] Status check_state(const ForwardingState& state);
+// The same. `checked` has passed: what the two have in common is not looked at again. May be nullptr.
+[[nodiscard]] Status check_change(const ForwardingState& state, const ForwardingState* checked);
+
+[[nodiscard]] bool has_chain(const StatePool& pool);
+// Same members in the same places, reached the same way; whatever their weights, names and slots.
+[[nodiscard]] bool reaches_alike(const StatePool& a, const StatePool& b);
+[[nodiscard]] bool reaches_alike(const ForwardingState& a, const ForwardingState& b);
 
 // What a receiver of the encoded form has at hand: pools and services that may be named by their digest.
 // `known` nullptr: everything is sent in full.

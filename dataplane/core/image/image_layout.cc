@@ -26,8 +26,13 @@ std::uint64_t destination_hash(const sluice_vip& vip, const sluice_hash_key& key
   return sluice_hash_destination(&key, vip.address, word, is_v6);
 }
 
+bool is_same_key(const sluice_vip& a, const sluice_vip& b) {
+  return a.kind == b.kind && a.protocol == b.protocol && a.port_be == b.port_be &&
+         std::equal(std::begin(a.address), std::end(a.address), std::begin(b.address));
+}
+
 // No line covers more unstable slots than it has places.
-bool shift_fits(const std::vector<PreviousOwners>& past, std::uint32_t shift) {
+bool shift_fits(std::span<const PreviousOwners> past, std::uint32_t shift) {
   std::size_t begin = 0;
   while (begin < past.size()) {
     std::size_t end = begin;
@@ -46,9 +51,11 @@ std::vector<sluice_line> encode_slots(const ForwardingPool& pool) {
   const std::size_t lines = (pool.slots.size() + SLUICE_SLOTS_PER_LINE - 1) / SLUICE_SLOTS_PER_LINE;
   std::vector<sluice_slots> slots(lines);
   for (sluice_slots& line : slots) std::fill(std::begin(line.entry), std::end(line.entry), SLUICE_MEMBER_NONE);
-  for (std::size_t slot = 0; slot < pool.slots.size(); ++slot) {
-    SLUICE_INVARIANT(pool.slots[slot] < pool.members.size());
-    slots[slot / SLUICE_SLOTS_PER_LINE].entry[slot % SLUICE_SLOTS_PER_LINE] = pool.slots[slot];
+  const std::span<const std::uint16_t> current = pool.slots;
+  const std::size_t members = pool.members.size();
+  for (std::size_t slot = 0; slot < current.size(); ++slot) {
+    SLUICE_INVARIANT(current[slot] < members);
+    slots[slot / SLUICE_SLOTS_PER_LINE].entry[slot % SLUICE_SLOTS_PER_LINE] = current[slot];
   }
   for (const PreviousOwners& owners : pool.past) {
     const std::uint32_t slot = owners.slot.value();
@@ -142,6 +149,20 @@ bool place_vips(std::span<const sluice_vip> vips, const sluice_hash_key& key, st
     if (first != line) buffer[first].chained = 1;
   }
   return true;
+}
+
+std::vector<std::uint32_t> placed_lines(std::span<const sluice_vip> vips, const sluice_hash_key& key,
+                                        std::span<const sluice_vip> buffer) {
+  const auto mask = static_cast<std::uint32_t>(buffer.size() - 1);
+  std::vector<std::uint32_t> lines;
+  lines.reserve(vips.size());
+  for (const sluice_vip& vip : vips) {
+    const std::uint64_t hash = destination_hash(vip, key);
+    const std::uint32_t first = sluice_vip_first(hash, mask);
+    lines.push_back(is_same_key(buffer[first], vip) ? first : sluice_vip_second(&key, hash, mask));
+    SLUICE_INVARIANT(is_same_key(buffer[lines.back()], vip));
+  }
+  return lines;
 }
 
 }  // namespace sluice

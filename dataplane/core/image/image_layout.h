@@ -35,5 +35,8 @@ struct EncodedPast {
 // where needed. `buffer` is a power of two long and is overwritten. False if no placement was found.
 [[nodiscard]] bool place_vips(std::span<const sluice_vip> vips, const sluice_hash_key& key,
                               std::span<sluice_vip> buffer);
+// The line of each key in a buffer that place_vips() has filled.
+[[nodiscard]] std::vector<std::uint32_t> placed_lines(std::span<const sluice_vip> vips, const sluice_hash_key& key,
+                                                      std::span<const sluice_vip> buffer);
 
 }  // namespace sluice

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <set>
 #include <string>
 
 #include "flow_sweep.h"
@@ -15,43 +14,12 @@
 namespace sluice {
 namespace {
 
-// Lines of a services buffer per key: an eighth full, cuckoo placement practically always succeeds and nine keys in ten
-// sit in their first choice.
-constexpr std::uint32_t vips_lines_per_key = 8;
-// 16 KiB a buffer; also what makes two keys sharing both choices unlikely in small tables (see place_vips).
-constexpr std::uint32_t vips_lines_min = 256;
-
 std::uint32_t lines_of(std::size_t items, std::uint32_t per_line) {
   return static_cast<std::uint32_t>((items + per_line - 1) / per_line);
 }
 
 std::span<sluice_line> as_lines(void* array, std::uint32_t lines) {
   return {static_cast<sluice_line*>(array), lines};
-}
-
-// Keys of the services buffer: services, and what is known of each VIP without ports.
-struct AddressKey {
-  IpAddress address;
-  std::uint8_t protocol = 0;
-  friend auto operator<=>(const AddressKey&, const AddressKey&) = default;
-};
-
-std::uint8_t icmp_of(const IpAddress& address) {
-  return address.is_v4() ? SLUICE_PROTO_ICMP : SLUICE_PROTO_ICMPV6;
-}
-
-std::set<AddressKey> address_keys_of(const ForwardingModel& model) {
-  std::set<AddressKey> keys;
-  for (const ForwardingService& service : model.services) {
-    keys.insert({service.key.address, service.key.protocol});
-    keys.insert({service.key.address, icmp_of(service.key.address)});
-  }
-  return keys;
-}
-
-std::uint32_t vips_lines_of(const ForwardingModel& model) {
-  const std::size_t keys = model.services.size() + address_keys_of(model).size();
-  return std::bit_ceil(std::max(static_cast<std::uint32_t>(keys) * vips_lines_per_key, vips_lines_min));
 }
 
 std::uint32_t flows_lines_of(const ForwardingModel& model) {
@@ -121,7 +89,7 @@ ImageSizes image_sizes_for(const ForwardingModel& model, const ImageOptions& opt
   }
   const auto backends = static_cast<std::uint32_t>(model.backends.size());
   ImageSizes sizes;
-  sizes.vips = 2 * vips_lines_of(model);
+  sizes.vips = 2 * VipBuffers::lines_for(model.services);
   // Room beside the active generation for the tables of a tenth of the pools (512 pools of 65,537 slots stay below
   // 72 MiB in all), and for one at least. A generation that changes more moves to a new set.
   sizes.slots = std::max(1U, slots + std::max(slots / 10, slots_widest));
@@ -137,25 +105,15 @@ ImageSizes image_sizes_for(const ForwardingModel& model, const ImageOptions& opt
   return sizes;
 }
 
-struct ImageWriter::PoolPlace {
-  std::optional<std::uint32_t> slots_line;
-  std::uint32_t slots_count = 0;
-  std::uint32_t past_line = 0;
-  std::uint32_t past_count = 0;
-  std::uint32_t past_shift = 0;
-  std::uint32_t members_line = 0;
-  std::uint32_t members_count = 0;
-  bool chain = false;
-};
-
 // A generation in the making; undone as a whole if any step fails.
 struct ImageWriter::Pending {
   std::uint64_t generation = 0;
   sluice_hash_key key{};
-  std::vector<std::uint32_t> backend_index;  // by position in ForwardingModel::backends
-  BackendIndexMap backends;
-  std::vector<std::uint32_t> new_backend_lines;
-  std::map<ServiceKey, std::uint32_t> services;
+  SharedVector<std::uint32_t> backend_index;  // by position in ForwardingModel::backends
+  std::vector<std::pair<BackendKey, BackendIndex>> new_backends;
+  std::vector<BackendKey> gone_backends;
+  SharedVector<std::uint32_t> counters;                         // by position in ForwardingModel::services
+  std::optional<std::map<ServiceKey, std::uint32_t>> services;  // nothing: as before
   std::vector<std::uint32_t> new_service_counters;
   std::vector<PoolPlace> pools;
   std::uint32_t vips_lines = 0;
@@ -172,6 +130,7 @@ ImageWriter::ImageWriter(const sluice_tables& tables, const ImageOptions& option
       readers_moved_on_(std::move(readers_moved_on)),
       backend_lines_(tables.backends_lines),
       service_counters_(service_counters_count()),
+      vips_({tables.vips, tables.vips_lines}),
       slots_(as_lines(tables.slots, tables.slots_lines)),
       past_(as_lines(tables.past, tables.past_lines)),
       members_(as_lines(tables.members, tables.members_lines)) {
@@ -240,29 +199,89 @@ void ImageWriter::adopt() {
   }
 }
 
+// The line of a backend that the published model has too, the same in everything. Lists of two generations differ in
+// few places: `at` goes through the published one beside the new one.
+std::optional<std::uint32_t> ImageWriter::unchanged_line(const ForwardingBackend& backend, std::size_t& at) const {
+  for (std::size_t next = at; next < published_.backends.size() && next < at + 2; ++next) {
+    if (published_.backends[next] != backend) continue;
+    at = next + 1;
+    return published_.backend_index[next];
+  }
+  const auto known = backends_.find(backend.key);
+  if (known == backends_.end()) return std::nullopt;
+  if (!reaches_alike(tables_.backends[known->second.value()], encode_backend(backend))) return std::nullopt;
+  return known->second.value();
+}
+
 Status ImageWriter::place_backends(const ForwardingModel& model, const NextHopOf& next_hop_of, Pending& pending) {
+  pending.moves = strays_;
+  if (published_.is_known &&
+      (model.backends.is_same(published_.backends) || model.backends.items() == published_.backends.items())) {
+    pending.backend_index = published_.backend_index;
+    return {};
+  }
+  std::vector<bool> stays(tables_.backends_lines);
+  std::vector<std::uint32_t> indices;
+  indices.reserve(model.backends.size());
+  std::size_t at = 0;
   for (const ForwardingBackend& backend : model.backends) {
-    const auto known = backends_.find(backend.key);
-    sluice_backend wanted = encode_backend(backend);
-    if (known != backends_.end() && reaches_alike(tables_.backends[known->second.value()], wanted)) {
-      pending.backend_index.push_back(known->second.value());
-      pending.backends.emplace(backend.key, known->second);
+    if (const auto unchanged = unchanged_line(backend, at)) {
+      stays[*unchanged] = true;
+      indices.push_back(*unchanged);
       continue;
     }
     const auto line = backend_lines_.allocate(1);
     if (!line) return no_room("backends");
-    pending.new_backend_lines.push_back(*line);
+    pending.new_backends.emplace_back(backend.key, BackendIndex(*line));
+    sluice_backend wanted = encode_backend(backend);
     if (const auto next_hop = next_hop_of ? next_hop_of(backend) : std::nullopt) write_next_hop(wanted, *next_hop);
     clear_traffic(counters_backends(), *line);
     tables_.backends[*line] = wanted;
-    pending.backend_index.push_back(*line);
-    pending.backends.emplace(backend.key, BackendIndex(*line));
+    indices.push_back(*line);
     // A changed way to the same backend gets a line of its own, so no packet sees half of each; its flows follow.
-    if (known != backends_.end()) pending.moves[known->second.value()] = *line;
+    if (const auto known = backends_.find(backend.key); known != backends_.end())
+      pending.moves[known->second.value()] = *line;
   }
-  for (const auto& [key, index] : backends_)
-    if (!pending.backends.contains(key)) pending.moves[index.value()] = 0;
-  pending.moves.insert(strays_.begin(), strays_.end());
+  for (const auto& [key, index] : backends_) {
+    if (stays[index.value()] || !pending.moves.emplace(index.value(), 0).second) continue;
+    pending.gone_backends.push_back(key);
+  }
+  pending.backend_index = std::move(indices);
+  return {};
+}
+
+namespace {
+
+// Lines that are there already, or are written now. Nothing: no room.
+std::optional<std::uint32_t> put(RegionStore& store, std::vector<std::uint32_t>& uses,
+                                 const std::vector<sluice_line>& lines) {
+  const auto first = store.place(lines);
+  if (first) uses.push_back(*first);
+  return first;
+}
+
+void keep(RegionStore& store, std::vector<std::uint32_t>& uses, std::uint32_t first) {
+  store.keep(first);
+  uses.push_back(first);
+}
+
+}  // namespace
+
+Status ImageWriter::place_members(const ForwardingPool& pool, const PublishedPool* before, PoolPlace& place,
+                                  Pending& pending) {
+  place.members_count = lines_of(pool.members.size(), SLUICE_MEMBERS_PER_LINE);
+  if (before != nullptr && pool.members.is_same(before->members) &&
+      pending.backend_index.is_same(published_.backend_index)) {
+    place.members_line = before->place.members_line;
+    keep(members_, pending.members_uses, place.members_line);
+    return {};
+  }
+  std::vector<std::uint32_t> indices;
+  indices.reserve(pool.members.size());
+  for (const std::uint32_t member : pool.members) indices.push_back(pending.backend_index.at(member));
+  const auto members = put(members_, pending.members_uses, encode_members(indices));
+  if (!members) return no_room("members");
+  place.members_line = *members;
   return {};
 }
 
@@ -270,17 +289,19 @@ Status ImageWriter::place_pool(const ForwardingPool& pool, Pending& pending) {
   PoolPlace& place = pending.pools.emplace_back();
   place.chain = pool.chain;
   if (pool.slots.empty()) return {};
-  std::vector<std::uint32_t> indices;
-  for (const std::uint32_t member : pool.members) indices.push_back(pending.backend_index.at(member));
-  const auto put = [](RegionStore& store, Uses& uses, const std::vector<sluice_line>& lines) {
-    const auto first = store.place(lines);
-    if (first) uses.push_back(*first);
-    return first;
-  };
-  const auto members = put(members_, pending.members_uses, encode_members(indices));
-  if (!members) return no_room("members");
-  place.members_line = *members;
-  place.members_count = lines_of(indices.size(), SLUICE_MEMBERS_PER_LINE);
+  const auto known = published_.pools.find(pool.slots.storage());
+  const PublishedPool* before = known == published_.pools.end() ? nullptr : &known->second;
+  if (const Status placed = place_members(pool, before, place, pending); !placed) return placed;
+  place.slots_count = static_cast<std::uint32_t>(pool.slots.size());
+  if (before != nullptr && pool.past.is_same(before->past)) {
+    place.past_line = before->place.past_line;
+    place.past_count = before->place.past_count;
+    place.past_shift = before->place.past_shift;
+    place.slots_line = before->place.slots_line;
+    if (place.past_count != 0) keep(past_, pending.past_uses, place.past_line);
+    keep(slots_, pending.slots_uses, *place.slots_line);
+    return {};
+  }
   const EncodedPast past = encode_past(pool);
   if (!past.lines.empty()) {
     const auto first = put(past_, pending.past_uses, past.lines);
@@ -291,79 +312,30 @@ Status ImageWriter::place_pool(const ForwardingPool& pool, Pending& pending) {
   }
   place.slots_line = put(slots_, pending.slots_uses, encode_slots(pool));
   if (!place.slots_line) return no_room("slots");
-  place.slots_count = static_cast<std::uint32_t>(pool.slots.size());
   return {};
 }
 
-namespace {
-
-void fill_vip(sluice_vip& vip, const auto& place, std::uint32_t service, std::uint32_t flags) {
-  vip.service = service;
-  vip.flags = flags;
-  if (place.chain) vip.flags |= SLUICE_VIP_CHAIN;
-  if (!place.slots_line) {
-    vip.flags |= SLUICE_VIP_EMPTY;
-    return;
+Status ImageWriter::place_counters(const ForwardingModel& model, Pending& pending) {
+  if (published_.is_known && model.services.is_same(published_.services)) {
+    pending.counters = published_.counters;
+    return {};
   }
-  vip.slots_line = *place.slots_line;
-  vip.slots_count = place.slots_count;
-  vip.past_line = place.past_line;
-  vip.past_count = place.past_count;
-  vip.past_shift = place.past_shift;
-  vip.members_line = place.members_line;
-  vip.members_count = place.members_count;
-}
-
-std::uint32_t flags_of(const ForwardingService& service) {
-  std::uint32_t flags = 0;
-  // A service hashed without ports cannot tell its connections apart, so it has nothing to remember.
-  if (service.track && !service.fragments) flags |= SLUICE_VIP_TRACK;
-  if (service.fragments) flags |= SLUICE_VIP_FRAGMENTS;
-  if (service.unreachable) flags |= SLUICE_VIP_UNREACHABLE;
-  return flags;
-}
-
-}  // namespace
-
-Status ImageWriter::place_services(const ForwardingModel& model, Pending& pending) {
-  std::vector<sluice_vip> vips;
-  std::map<AddressKey, sluice_vip> addresses;
+  std::vector<std::uint32_t> counters;
+  counters.reserve(model.services.size());
+  auto& services = pending.services.emplace();
   for (const ForwardingService& service : model.services) {
-    const ServiceKey& key = service.key;
-    std::uint32_t counters = 0;
-    if (const auto known = services_.find(key); known != services_.end()) {
-      counters = known->second;
+    if (const auto known = services_.find(service.key); known != services_.end()) {
+      counters.push_back(known->second);
     } else {
       const auto index = service_counters_.allocate(1);
       if (!index) return no_room("counters");
       pending.new_service_counters.push_back(*index);
-      counters = *index;
-      clear_traffic(SLUICE_COUNTERS_SERVICES, counters);
+      counters.push_back(*index);
+      clear_traffic(SLUICE_COUNTERS_SERVICES, *index);
     }
-    pending.services.emplace(key, counters);
-    const PoolPlace& place = pending.pools.at(service.pool);
-    sluice_vip vip = encode_vip_key(key.address, key.protocol, key.port.value(), true);
-    fill_vip(vip, place, counters, flags_of(service));
-    vips.push_back(vip);
-    const auto [echo, is_new_echo] = addresses.try_emplace({key.address, icmp_of(key.address)});
-    if (is_new_echo) {
-      echo->second = encode_vip_key(key.address, icmp_of(key.address), 0, false);
-      echo->second.service = counters;
-    }
-    const auto [portless, is_new] = addresses.try_emplace({key.address, key.protocol});
-    if (is_new) {
-      portless->second = encode_vip_key(key.address, key.protocol, 0, false);
-      portless->second.service = counters;
-    }
-    if (service.fragments && !(portless->second.flags & SLUICE_VIP_FRAGMENTS))
-      fill_vip(portless->second, place, counters, SLUICE_VIP_FRAGMENTS);
+    services.emplace(service.key, counters.back());
   }
-  for (const auto& [key, vip] : addresses) vips.push_back(vip);
-  pending.vips_lines = vips_lines_of(model);
-  if (pending.vips_lines * 2 > tables_.vips_lines) return no_room("vips");
-  sluice_vip* buffer = tables_.vips + (pending.generation & 1) * (tables_.vips_lines / 2);
-  if (!place_vips(vips, pending.key, {buffer, pending.vips_lines}))
-    return make_error(ErrorCode::conflict, "the services cannot be placed under this hash_key; choose another one");
+  pending.counters = std::move(counters);
   return {};
 }
 
@@ -372,7 +344,12 @@ Status ImageWriter::place(const ForwardingModel& model, const NextHopOf& next_ho
   if (auto status = place_backends(model, next_hop_of, pending); !status) return status;
   for (const ForwardingPool& pool : model.pools)
     if (auto status = place_pool(pool, pending); !status) return status;
-  return place_services(model, pending);
+  if (auto status = place_counters(model, pending); !status) return status;
+  const Result<std::uint32_t> lines = vips_.fill(static_cast<std::uint32_t>(pending.generation & 1),
+                                                 {model.services, pending.counters, pending.pools, pending.key});
+  if (!lines) return lines.error();
+  pending.vips_lines = *lines;
+  return {};
 }
 
 void ImageWriter::activate(const ForwardingModel& model, const Pending& pending, std::uint64_t now_realtime_ns) {
@@ -398,7 +375,7 @@ void ImageWriter::activate(const ForwardingModel& model, const Pending& pending,
 }
 
 // The new generation is live; frees what only the old one used, in an order no packet can notice.
-void ImageWriter::retire(Pending& pending) {
+void ImageWriter::retire(const ForwardingModel& model, Pending& pending) {
   readers_moved_on_();
   move_flows(tables_, pending.moves);
   for (const auto& [line, successor] : pending.moves) {
@@ -416,8 +393,11 @@ void ImageWriter::retire(Pending& pending) {
     tables_.backends[line] = sluice_backend{};
     backend_lines_.release(line, 1);
   }
-  for (const auto& [key, counters] : services_)
-    if (!pending.services.contains(key)) service_counters_.release(counters, 1);
+  if (pending.services) {
+    for (const auto& [key, counters] : services_)
+      if (!pending.services->contains(key)) service_counters_.release(counters, 1);
+    services_ = std::move(*pending.services);
+  }
   for (const std::uint32_t first : slots_uses_) slots_.release(first);
   for (const std::uint32_t first : past_uses_) past_.release(first);
   for (const std::uint32_t first : members_uses_) members_.release(first);
@@ -425,15 +405,31 @@ void ImageWriter::retire(Pending& pending) {
   slots_uses_ = std::move(pending.slots_uses);
   past_uses_ = std::move(pending.past_uses);
   members_uses_ = std::move(pending.members_uses);
-  backends_ = std::move(pending.backends);
-  services_ = std::move(pending.services);
+  for (const BackendKey& key : pending.gone_backends) backends_.erase(key);
+  for (const auto& [key, index] : pending.new_backends) backends_[key] = index;
+  remember(model, pending);
+}
+
+void ImageWriter::remember(const ForwardingModel& model, Pending& pending) {
+  published_.is_known = true;
+  published_.backends = model.backends;
+  published_.backend_index = std::move(pending.backend_index);
+  published_.services = model.services;
+  published_.counters = std::move(pending.counters);
+  published_.pools.clear();
+  for (std::size_t i = 0; i < model.pools.size(); ++i) {
+    const ForwardingPool& pool = model.pools[i];
+    if (pool.slots.empty()) continue;
+    published_.pools.emplace(pool.slots.storage(),
+                             PublishedPool{pool.slots, pool.past, pool.members, pending.pools[i]});
+  }
 }
 
 // Nothing of `pending` was reachable by a packet, so all of it goes back at once.
 void ImageWriter::undo(const Pending& pending) {
-  for (const std::uint32_t line : pending.new_backend_lines) {
-    tables_.backends[line] = sluice_backend{};
-    backend_lines_.release(line, 1);
+  for (const auto& [key, index] : pending.new_backends) {
+    tables_.backends[index.value()] = sluice_backend{};
+    backend_lines_.release(index.value(), 1);
   }
   for (const std::uint32_t index : pending.new_service_counters) service_counters_.release(index, 1);
   for (const std::uint32_t first : pending.slots_uses) slots_.release(first);
@@ -453,10 +449,10 @@ Result<PublishReport> ImageWriter::publish(const ForwardingModel& model, const N
   }
   pending.report.generation = Generation(pending.generation);
   pending.report.slots_lines_written = slots_.lines_written() - lines_before;
-  pending.report.backends_added = static_cast<std::uint32_t>(pending.new_backend_lines.size());
+  pending.report.backends_added = static_cast<std::uint32_t>(pending.new_backends.size());
   pending.report.backends_removed = static_cast<std::uint32_t>(pending.moves.size());
   activate(model, pending, now_realtime_ns);
-  retire(pending);
+  retire(model, pending);
   return pending.report;
 }
 

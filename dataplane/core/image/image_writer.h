@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "error.h"
@@ -21,6 +22,7 @@
 #include "region_store.h"
 #include "sluice_tables.h"
 #include "strong_types.h"
+#include "vip_buffers.h"
 
 namespace sluice {
 
@@ -94,16 +96,34 @@ class ImageWriter {
 
  private:
   using Uses = std::vector<std::uint32_t>;  // first lines, one per use
-  struct PoolPlace;
   struct Pending;
+  struct PublishedPool {
+    SharedVector<std::uint16_t> slots;
+    SharedVector<PreviousOwners> past;
+    SharedVector<std::uint32_t> members;
+    PoolPlace place;
+  };
+  // What the active generation was made from, if this writer made it. Holds on to the storage of tables, so that they
+  // are recognised by its address.
+  struct Published {
+    bool is_known = false;
+    SharedVector<ForwardingBackend> backends;
+    SharedVector<std::uint32_t> backend_index;
+    SharedVector<ForwardingService> services;
+    SharedVector<std::uint32_t> counters;
+    std::unordered_map<const void*, PublishedPool> pools;  // by storage of the slots
+  };
 
   void adopt();
   Status place(const ForwardingModel& model, const NextHopOf& next_hop_of, Pending& pending);
   Status place_backends(const ForwardingModel& model, const NextHopOf& next_hop_of, Pending& pending);
+  [[nodiscard]] std::optional<std::uint32_t> unchanged_line(const ForwardingBackend& backend, std::size_t& at) const;
+  Status place_members(const ForwardingPool& pool, const PublishedPool* before, PoolPlace& place, Pending& pending);
   Status place_pool(const ForwardingPool& pool, Pending& pending);
-  Status place_services(const ForwardingModel& model, Pending& pending);
+  Status place_counters(const ForwardingModel& model, Pending& pending);
   void activate(const ForwardingModel& model, const Pending& pending, std::uint64_t now_realtime_ns);
-  void retire(Pending& pending);
+  void retire(const ForwardingModel& model, Pending& pending);
+  void remember(const ForwardingModel& model, Pending& pending);
   void undo(const Pending& pending);
   void clear_traffic(std::uint32_t line, std::uint32_t index);
   [[nodiscard]] std::uint32_t counters_stride() const;
@@ -115,6 +135,7 @@ class ImageWriter {
   ReadersMovedOn readers_moved_on_;
   LineAllocator backend_lines_;
   LineAllocator service_counters_;
+  VipBuffers vips_;
   BackendIndexMap backends_;
   std::map<ServiceKey, std::uint32_t> services_;
   FlowMoves strays_;
@@ -124,6 +145,7 @@ class ImageWriter {
   Uses slots_uses_;  // of the active generation
   Uses past_uses_;
   Uses members_uses_;
+  Published published_;
 };
 
 }  // namespace sluice

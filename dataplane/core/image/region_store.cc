@@ -50,6 +50,10 @@ std::optional<std::uint32_t> RegionStore::place(std::span<const sluice_line> con
   return first;
 }
 
+void RegionStore::keep(std::uint32_t first) {
+  ++regions_.at(first).uses;
+}
+
 bool RegionStore::adopt(std::uint32_t first, std::uint32_t count) {
   if (count == 0 || first + std::uint64_t{count} > lines_.size()) return false;
   if (const auto known = regions_.find(first); known != regions_.end()) {

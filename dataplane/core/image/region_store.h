@@ -23,6 +23,8 @@ class RegionStore {
   // First line of a run that holds exactly `content`: one that is there, or one newly written. Nothing if full.
   // Each success is one use, to be given back by release().
   std::optional<std::uint32_t> place(std::span<const sluice_line> content);
+  // One more use of a run that place() or adopt() has given and that is still in use.
+  void keep(std::uint32_t first);
   // Counts a use of a run an earlier writer left. False if the run lies outside or overlaps another one.
   bool adopt(std::uint32_t first, std::uint32_t count);
   // Gives one use back. The caller has seen to it that no reader can still be there.

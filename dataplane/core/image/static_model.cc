@@ -1,35 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "static_model.h"
 
-#include <algorithm>
-#include <map>
-
 #include "maglev.h"
-#include "sluice_encap.h"
+#include "model_parts.h"
 
 namespace sluice {
 namespace {
-
-std::uint8_t encapsulation_of(Encapsulation encapsulation, const IpAddress& address) {
-  switch (encapsulation) {
-    case Encapsulation::ipip:
-      return address.is_v4() ? SLUICE_ENCAP_IPIP_V4 : SLUICE_ENCAP_IPIP_V6;
-    case Encapsulation::gue:
-      return address.is_v4() ? SLUICE_ENCAP_GUE_V4 : SLUICE_ENCAP_GUE_V6;
-    case Encapsulation::l2:
-      break;
-  }
-  return SLUICE_ENCAP_L2;
-}
-
-ForwardingBackend backend_of(const Config& config, const PoolConfig& pool, const MemberConfig& member) {
-  ForwardingBackend backend;
-  backend.key = backend_key_of(pool, member);
-  const auto& source = member.address.is_v4() ? config.plane.source_ipv4 : config.plane.source_ipv6;
-  if (pool.encapsulation != Encapsulation::l2 && source) backend.source = *source;
-  backend.inner_mtu = static_cast<std::uint16_t>(pool.mtu - sluice_outer_bytes(backend.key.encapsulation));
-  return backend;
-}
 
 Result<ForwardingPool> pool_of(const PoolConfig& pool, const std::vector<std::uint32_t>& members) {
   std::vector<SlotMember> slot_members;
@@ -39,50 +15,30 @@ Result<ForwardingPool> pool_of(const PoolConfig& pool, const std::vector<std::ui
   ForwardingPool forwarding;
   forwarding.name = pool.name;
   forwarding.members = members;
-  for (const MemberConfig& member : pool.members) forwarding.member_names.push_back(member.name);
+  std::vector<std::string> names;
+  for (const MemberConfig& member : pool.members) names.push_back(member.name);
+  forwarding.member_names = std::move(names);
   forwarding.slots = std::move(fill->owners);
   return forwarding;
 }
 
 }  // namespace
 
-BackendKey backend_key_of(const PoolConfig& pool, const MemberConfig& member) {
-  BackendKey key;
-  key.address = member.address;
-  key.encapsulation = encapsulation_of(pool.encapsulation, member.address);
-  if (pool.encapsulation == Encapsulation::gue) key.gue_port = pool.gue_port.value();
-  return key;
-}
-
-ServiceKey service_key_of(const ServiceConfig& service) {
-  return {service.address, static_cast<std::uint8_t>(service.protocol), service.port};
-}
-
 Result<ForwardingModel> forwarding_model_of(const Config& config) {
   ForwardingModel model;
   model.hash_secret = config.hash_key;
-  model.inserts_per_tick = config.plane.new_flows_per_second;
-  model.icmp_per_tick = config.plane.icmp_per_second;
-  std::map<BackendKey, std::uint32_t> positions;
+  BackendList backends(config.plane);
   for (const PoolConfig& pool : config.pools) {
+    const BackendPath path{pool.encapsulation, pool.gue_port, pool.mtu, false};
     std::vector<std::uint32_t> members;
-    for (const MemberConfig& member : pool.members) {
-      const auto next = static_cast<std::uint32_t>(model.backends.size());
-      const auto [position, is_new] = positions.emplace(backend_key_of(pool, member), next);
-      if (is_new) model.backends.push_back(backend_of(config, pool, member));
-      members.push_back(position->second);
-    }
+    for (const MemberConfig& member : pool.members) members.push_back(backends.position_of(path, member.address, 0));
     auto forwarding = pool_of(pool, members);
     if (!forwarding) return forwarding.error();
     model.pools.push_back(std::move(*forwarding));
   }
-  for (const ServiceConfig& service : config.services) {
-    model.services.push_back({service.name, service_key_of(service), service.pool_index, service.track,
-                              service.fragments, service.unreachable});
-  }
-  const bool tracks = std::any_of(model.services.begin(), model.services.end(),
-                                  [](const ForwardingService& s) { return s.track && !s.fragments; });
-  if (tracks) model.flows_per_worker = config.plane.flows_per_cpu;
+  model.backends = backends.take();
+  model.services = forwarding_services_of(config.services);
+  apply_plane(config.plane, model);
   return model;
 }
 

@@ -12,8 +12,4 @@ namespace sluice {
 // The configuration has been checked by parse_config(). An error means a pool that Maglev refuses.
 [[nodiscard]] Result<ForwardingModel> forwarding_model_of(const Config& config);
 
-// The data-plane identity of a pool's member.
-[[nodiscard]] BackendKey backend_key_of(const PoolConfig& pool, const MemberConfig& member);
-[[nodiscard]] ServiceKey service_key_of(const ServiceConfig& service);
-
 }  // namespace sluice

@@ -33,6 +33,25 @@ bool in_use(const SlotTable::Member& member) {
   return !member.identity.empty();
 }
 
+Status check_kept_lists(std::span<const SlotTable::KeptMember> members, std::span<const SlotOwners> lists,
+                        const SlotTableOptions& options) {
+  if (!lists.empty() && lists.size() != options.slots_count)
+    return make_error(ErrorCode::invalid_argument, "a slot table of " + std::to_string(options.slots_count) +
+                                                       " slots comes with " + std::to_string(lists.size()) + " lists");
+  for (const SlotOwners& owners : lists) {
+    const auto all = owners.all();
+    if (all.empty() || all.size() > options.owners_max)
+      return make_error(ErrorCode::invalid_argument, "a slot has " + std::to_string(all.size()) + " owners");
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const bool is_known = all[i] < members.size() && !members[all[i]].identity.empty();
+      if (!is_known || std::find(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(i), all[i]) !=
+                           all.begin() + static_cast<std::ptrdiff_t>(i))
+        return make_error(ErrorCode::invalid_argument, "a slot has an owner twice or one that is no member");
+    }
+  }
+  return {};
+}
+
 // Gives ids to members: the one a name has, or the lowest free one.
 class IdAllocator {
  public:
@@ -57,6 +76,31 @@ Result<SlotTable> SlotTable::make(const SlotTableOptions& options) {
     return make_error(ErrorCode::invalid_argument,
                       std::to_string(options.owners_max) + " owners per slot: 2 to 4 are allowed");
   return SlotTable(options);
+}
+
+Result<SlotTable> SlotTable::restore(const SlotTableOptions& options, std::span<const KeptMember> members,
+                                     std::span<const SlotOwners> lists) {
+  Result<SlotTable> table = make(options);
+  if (!table) return table.error();
+  if (members.size() > slot_members_max)
+    return make_error(ErrorCode::invalid_argument, std::to_string(members.size()) + " members are too many");
+  std::vector<SlotMember> named;
+  for (const KeptMember& member : members) {
+    if (!member.present && member.weight != 0)
+      return make_error(ErrorCode::invalid_argument, "a member that is gone has a weight");
+    if (!member.identity.empty()) named.push_back({member.identity, member.weight});
+  }
+  if (const Status status = check_slot_members(named); !status) return status.error();
+  if (const Status status = check_kept_lists(members, lists, options); !status) return status.error();
+  for (const KeptMember& member : members)
+    table->members_.push_back({.identity = member.identity, .weight = member.weight, .present = member.present});
+  table->empty_ = std::all_of(named.begin(), named.end(), [](const SlotMember& member) { return member.weight == 0; });
+  if (!table->empty_ && lists.empty())
+    return make_error(ErrorCode::invalid_argument, "members have weights, and no slot has an owner");
+  table->store(lists);
+  if (table->members_.size() != members.size())
+    return make_error(ErrorCode::invalid_argument, "a member that is gone is remembered by no slot");
+  return table;
 }
 
 Result<StepReport> SlotTable::step(std::span<const SlotMember> members) {

@@ -51,6 +51,19 @@ class SlotTable {
   // A table nobody owns anything of.
   [[nodiscard]] static Result<SlotTable> make(const SlotTableOptions& options);
 
+  // What a table is made of, for snapshots: a table restored from these is equal to the one they came from.
+  struct KeptMember {
+    std::string identity;  // empty: the id is free
+    std::uint32_t weight = 0;
+    bool present = false;
+  };
+  // `lists` is empty for a table that has never been filled. Refuses whatever no sequence of steps leads to, as far as
+  // safety asks for it: ids without a name, repeated owners, lists beyond owners_max.
+  [[nodiscard]] static Result<SlotTable> restore(const SlotTableOptions& options, std::span<const KeptMember> members,
+                                                 std::span<const SlotOwners> lists);
+  // Histories included, also those that wait in an empty pool.
+  [[nodiscard]] const SlotLists& lists() const { return lists_; }
+
   // Follows a change of members or weights. On an error the table stays as it was.
   [[nodiscard]] Result<StepReport> step(std::span<const SlotMember> members);
 
