@@ -8,7 +8,7 @@ import re
 import tree
 
 CORE = {"dataplane/core/base", "dataplane/core/slots", "dataplane/core/config", "dataplane/core/image",
-        "dataplane/core/packet"}
+        "dataplane/core/packet", "dataplane/core/plan"}
 ABI = "dataplane/abi"
 # Folder -> the other folders whose headers it may include.
 LAYERS = {
@@ -18,6 +18,7 @@ LAYERS = {
     "dataplane/core/config": {"dataplane/core/base"},
     "dataplane/core/image": CORE | {ABI},
     "dataplane/core/packet": {ABI},
+    "dataplane/core/plan": CORE | {ABI},
     "dataplane/host": CORE | {ABI},
     "dataplane/xdp": CORE | {ABI, "dataplane/host"},
     "dataplane/dpdk": CORE | {ABI, "dataplane/host"},

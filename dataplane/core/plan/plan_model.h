@@ -9,7 +9,7 @@
 #include "config.h"
 #include "forwarding_model.h"
 
-namespace sluice::cli {
+namespace sluice {
 
 // How much of a table goes to another host, and the least that any table with the same shares would have to move.
 struct Movement {
@@ -61,4 +61,4 @@ struct Planned {
 };
 [[nodiscard]] Plan make_plan(const Planned& before, const Planned& after);
 
-}  // namespace sluice::cli
+}  // namespace sluice

@@ -8,7 +8,7 @@
 
 #include "config.h"
 
-namespace sluice::cli {
+namespace sluice {
 
 struct Endpoint {
   IpAddress address;
@@ -22,4 +22,4 @@ std::string to_text(const IpAddress& address, PortHost port);
 // With the protocol; port 0 as `*`, for it stands for every port.
 std::string service_address_text(const IpAddress& address, PortHost port, Protocol protocol);
 
-}  // namespace sluice::cli
+}  // namespace sluice

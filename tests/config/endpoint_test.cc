@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace sluice::cli {
+namespace sluice {
 namespace {
 
 TEST(Endpoint, BothFamiliesWithAndWithoutProtocol) {
@@ -55,4 +55,4 @@ TEST(Endpoint, PrintsWhatItParses) {
 }
 
 }  // namespace
-}  // namespace sluice::cli
+}  // namespace sluice

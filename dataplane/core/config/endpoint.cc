@@ -7,7 +7,7 @@
 
 #include "suggest.h"
 
-namespace sluice::cli {
+namespace sluice {
 namespace {
 
 Error malformed(std::string_view text, std::string_view reason) {
@@ -68,4 +68,4 @@ std::string service_address_text(const IpAddress& address, PortHost port, Protoc
   return fmt::format("{}:{}/{}", host_text(address), number, to_text(protocol));
 }
 
-}  // namespace sluice::cli
+}  // namespace sluice

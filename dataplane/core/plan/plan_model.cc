@@ -7,7 +7,7 @@
 
 #include "endpoint.h"
 
-namespace sluice::cli {
+namespace sluice {
 namespace {
 
 // One pool's slots as the hosts they lead to: names may change while hosts stay, and the other way round.
@@ -233,4 +233,4 @@ Plan make_plan(const Planned& before, const Planned& after) {
   return Planner(before, after).make();
 }
 
-}  // namespace sluice::cli
+}  // namespace sluice

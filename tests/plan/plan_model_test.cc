@@ -5,7 +5,7 @@
 
 #include "static_model.h"
 
-namespace sluice::cli {
+namespace sluice {
 namespace {
 
 Config config_of(std::string_view text) {
@@ -164,4 +164,4 @@ TEST(Plan, PoolsAndServicesThatComeGoOrChangePools) {
 }
 
 }  // namespace
-}  // namespace sluice::cli
+}  // namespace sluice
