@@ -36,8 +36,9 @@ using Revision = std::uint64_t;
 struct WriteReceipt {
   Revision revision = 0;  // of the state with this write in it
   raft::LogIndex index;
-  Generation generation;     // the one that will have it; 0 if the write moves no packet
-  bool is_repeated = false;  // a write of this request id was there before; its receipt
+  Generation generation;      // the one that will have it; 0 if the write moves no packet
+  bool is_repeated = false;   // a write of this request id was there before; its receipt
+  bool is_unchanged = false;  // the state was like that already
 };
 
 // consistent: everything acknowledged before the call is in (ReadIndex). local: what this node has, however old; works
@@ -142,8 +143,9 @@ class ClusterPort {
   ClusterPort& operator=(const ClusterPort&) = delete;
   virtual ~ClusterPort() = default;
 
-  // Done once the change is committed and applied here. A follower passes it on to the leader. Without a quorum it is
-  // refused at once, with the reason; a deadline of the node's own turns silence into a timeout.
+  // Done once the change is committed and applied here; the node that proposes it fills in its `time_ms`. A follower
+  // passes it on to the leader. Without a quorum it is refused at once, with the reason; a deadline of the node's own
+  // turns silence into a timeout.
   virtual void write(model::Change change, Done<WriteReceipt> done) = 0;
   virtual void read(Consistency consistency, Done<StateView> done) = 0;
   [[nodiscard]] virtual ClusterStatus status() const = 0;
@@ -164,6 +166,11 @@ class ClusterPort {
   virtual void transfer_leadership(std::string to, Done<raft::LogIndex> done) = 0;
   // The bytes of a file that `sluiced restore` takes; the node makes it of the state as it is applied here.
   virtual void snapshot(Done<std::shared_ptr<const std::string>> done) = 0;
+
+  // Calls `then` once, after `delay`; not any more once what is returned has gone.
+  [[nodiscard]] virtual std::unique_ptr<Subscription> call_after(std::chrono::milliseconds delay,
+                                                                 std::function<void()> then) = 0;
+  [[nodiscard]] virtual std::chrono::system_clock::time_point now() const = 0;
 
   // Asks the plane on this host: its answer, a JSON object without "ok" (docs/control-socket.md).
   virtual void explain(ExplainQuery query, Done<std::string> done) = 0;

@@ -25,7 +25,8 @@ LAYERS = {
     "dataplane/backend": CORE | {ABI, "dataplane/host"},
     "dataplane/replay": CORE | {ABI},
     "controlplane/raft": {"dataplane/core/base"},
-    "controlplane/node": {"dataplane/core/base", "controlplane/raft", "controlplane/model"},
+    "controlplane/node": CORE | {ABI, "controlplane/raft", "controlplane/model"},
+    "controlplane/api": CORE | {ABI, "controlplane/raft", "controlplane/model", "controlplane/node"},
     "controlplane/model": CORE | {ABI},
     "bpf": {ABI},
     "tools/cli": CORE | {ABI, "dataplane/replay"},
@@ -46,6 +47,7 @@ FORBIDDEN_SYSTEM = {
     "dataplane/core": PURE,
     "controlplane/raft": PURE,
     "controlplane/node": PURE_BUT_DURATIONS,
+    "controlplane/api": PURE_BUT_DURATIONS,
     "controlplane/model": PURE,
     "bpf": re.compile(r"(?!linux/|bpf/)"),
 }
