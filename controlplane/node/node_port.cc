@@ -9,41 +9,15 @@
 #include "node.h"
 #include "raft_codec.h"
 #include "suggest.h"
+#include "write_outcome.h"
 
 namespace sluice::node {
 namespace {
 
-ApiCode api_code_of(model::OutcomeCode code) {
-  switch (code) {
-    case model::OutcomeCode::not_found:
-      return ApiCode::not_found;
-    case model::OutcomeCode::conflict:
-    case model::OutcomeCode::stale:
-      return ApiCode::conflict;
-    case model::OutcomeCode::guard:
-      return ApiCode::guard;
-    case model::OutcomeCode::unsupported:
-      return ApiCode::unsupported;
-    case model::OutcomeCode::accepted:
-    case model::OutcomeCode::unchanged:
-    case model::OutcomeCode::invalid:
-    case model::OutcomeCode::malformed:
-      break;
-  }
-  return ApiCode::invalid;
-}
-
-ApiResult<WriteReceipt> receipt_of(ApiResult<Applied> applied) {
+ApiResult<WriteReceipt> receipt_of_applied(const ApiResult<Applied>& applied) {
   if (!applied) return applied.error();
   if (!applied->outcome) return api_error(ApiCode::internal, "a write was applied without an outcome");
-  const model::Outcome& outcome = *applied->outcome;
-  if (outcome.ok())
-    return WriteReceipt{outcome.revision, raft::LogIndex(outcome.index), Generation(outcome.generation),
-                        outcome.is_repeated, outcome.code == model::OutcomeCode::unchanged};
-  ApiError error = api_error(api_code_of(outcome.code), outcome.message, outcome.hint);
-  error.base_revision = outcome.base_revision;
-  if (outcome.base_revision) error.revision = outcome.revision;
-  return error;
+  return receipt_of(*applied->outcome);
 }
 
 ApiError no_state() {
@@ -74,7 +48,8 @@ void Node::write(model::Change change, Done<WriteReceipt> done) {
   }
   requests_->submit(
       ForwardKind::command, model::encode_command(change),
-      [done = std::move(done)](ApiResult<Applied> applied) { done(receipt_of(std::move(applied))); }, host_.uptime());
+      [done = std::move(done)](const ApiResult<Applied>& applied) { done(receipt_of_applied(applied)); },
+      host_.uptime());
   settle();
 }
 

@@ -25,7 +25,7 @@ def run(*words, **options):
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
     environment.update(options.pop("environment", {}))
     return Ran(subprocess.run([SLUICE, *words], capture_output=True, text=True, timeout=30, env=environment,
-                              stdin=options.pop("stdin", subprocess.DEVNULL), **options))
+                              **({} if "input" in options else {"stdin": options.pop("stdin", subprocess.DEVNULL)}), **options))
 
 
 @pytest.fixture

@@ -8,8 +8,14 @@ import pytest
 
 from conftest import SLUICE, run
 
-COMMANDS = ["config", "config check", "config show", "config diff", "explain", "plan", "table", "table show",
-            "table export", "status", "stats", "drops", "version", "completion"]
+COMMANDS = ["config", "config check", "config show", "config diff", "config apply", "config confirm", "config rollback",
+            "config history", "explain", "plan", "table", "table show", "table export", "service", "service list",
+            "service show", "service add", "service set", "service remove", "pool", "pool list", "pool show", "pool add",
+            "pool set", "pool remove", "backend", "backend list", "backend show", "backend add", "backend set",
+            "backend weight", "backend remove", "node", "node list", "node show", "cluster", "cluster status",
+            "cluster members", "cluster add", "cluster promote", "cluster remove", "cluster transfer",
+            "cluster snapshot", "cluster snapshot save", "events", "audit", "audit list", "audit verify", "status",
+            "stats", "drops", "version", "completion"]
 
 
 @pytest.mark.parametrize("command", [""] + COMMANDS)
@@ -18,7 +24,7 @@ def test_every_level_has_help_on_stdout(command):
     assert ran.code == 0
     assert ran.err == ""
     assert ran.out.startswith(("sluice " + command).strip() + ": ")
-    assert "--output table|json" in ran.out
+    assert "--output table|wide|json" in ran.out
     assert max(len(line) for line in ran.out.splitlines()) <= 110
 
 
@@ -32,13 +38,13 @@ def test_root_help_lists_every_command():
     (["explian"], 'unknown command "explian"; did you mean "explain"? see sluice --help'),
     (["config", "chekc", "x"], 'unknown config command "chekc"; did you mean "check"? see sluice config --help'),
     (["table", "delete"], 'unknown table command "delete"; allowed: show, export; see sluice table --help'),
-    (["quux"], 'unknown command "quux"; allowed: config, explain, plan, table, status, stats, drops, version, cert, '
-               'completion; see sluice --help'),
+    (["quux"], 'unknown command "quux"; allowed: config, explain, plan, table, service, pool, backend, node, cluster, '
+               'events, audit, status, stats, drops, version, cert, completion; see sluice --help'),
     (["explain", "--sokcet", "x"], 'unknown option "--sokcet"; did you mean "--socket"? see sluice explain --help'),
     (["status", "--sockte=x"], 'unknown option "--sockte"; did you mean "--socket"? see sluice status --help'),
     (["drops", "-z"], 'unknown option "-z"; see sluice drops --help'),
     (["drops", "--all", "--al"], 'unknown option "--al"; did you mean "--all"? see sluice drops --help'),
-    (["-o", "jsn", "version"], '--output "jsn" is unknown; did you mean "json"? allowed: table, json; '
+    (["-o", "jsn", "version"], '--output "jsn" is unknown; did you mean "json"? allowed: table, wide, json; '
                                'see sluice version --help'),
     (["completion", "fisch"], 'SHELL "fisch" is unknown; did you mean "fish"? allowed: bash, zsh, fish; '
                               'see sluice completion --help'),
@@ -54,7 +60,7 @@ def test_wrong_words_exit_2_with_one_line_that_says_what_was_meant(words, messag
     assert ran.err == "error: " + message + "\n"
 
 
-@pytest.mark.parametrize("words", [[], ["config"], ["table"]])
+@pytest.mark.parametrize("words", [[], ["config"], ["table"], ["cluster"], ["cluster", "snapshot"]])
 def test_no_command_shows_the_help_as_an_error(words):
     ran = run(*words)
     assert (ran.code, ran.out) == (2, "")

@@ -2,11 +2,13 @@
 // sluice config check | show | diff
 #include <fmt/format.h>
 
-#include <algorithm>
-
+#include "change_text.h"
+#include "cluster_config.h"
 #include "commands.h"
 #include "config_diff.h"
 #include "config_file.h"
+#include "json_members.h"
+#include "plan_json.h"
 #include "text_table.h"
 
 namespace sluice::cli {
@@ -49,65 +51,42 @@ void print_check_json(const ConfigOutcome& outcome) {
   print_json(answer);
 }
 
-// One line per change: `~ backend web/b2  weight 100 -> 50`.
-std::string change_line(const ObjectChange& change, std::size_t name_width, bool color) {
-  const bool changed = change.kind == ChangeKind::changed;
-  const char sign = changed ? '~' : change.kind == ChangeKind::added ? '+' : '-';
-  const Color tint = changed ? Color::yellow : change.kind == ChangeKind::added ? Color::green : Color::red;
-  const std::string name = change.name.empty() ? change.object : change.object + ' ' + change.name;
-  std::string fields;
-  for (const FieldChange& field : change.fields) {
-    // Empty defaults of a whole new object say nothing.
-    if (!changed && field.before.empty() && field.after.empty()) continue;
-    if (!fields.empty()) fields += ", ";
-    const auto shown = [](const std::string& value) { return value.empty() ? std::string("(none)") : value; };
-    fields +=
-        field.field + ' ' + (changed ? shown(field.before) + " -> " + shown(field.after) : field.before + field.after);
-  }
-  std::string line = colored(color, tint, fmt::format("{} {}", sign, name));
-  if (!fields.empty()) line += std::string(name_width - name.size() + 2, ' ') + fields;
-  return line + '\n';
-}
-
-void print_diff_text(const Context& context, const std::vector<ObjectChange>& changes) {
-  if (changes.empty()) {
-    print("no difference\n");
-    return;
-  }
-  std::size_t width = 0;
-  for (const ObjectChange& change : changes) {
-    width = std::max(width, change.object.size() + (change.name.empty() ? 0 : change.name.size() + 1));
-  }
-  std::size_t counts[3] = {};
-  for (const ObjectChange& change : changes) {
-    print(change_line(change, width, context.color_out));
-    ++counts[static_cast<std::size_t>(change.kind)];
-  }
-  print(fmt::format("\n{}: {} added, {} changed, {} removed\n", count_text(changes.size(), "difference"),
-                    counts[static_cast<std::size_t>(ChangeKind::added)],
-                    counts[static_cast<std::size_t>(ChangeKind::changed)],
-                    counts[static_cast<std::size_t>(ChangeKind::removed)]));
-}
-
 void print_diff_json(const std::vector<ObjectChange>& changes) {
-  json::array list;
-  for (const ObjectChange& change : changes) {
-    json::array fields;
-    for (const FieldChange& field : change.fields) {
-      fields.push_back({{"field", field.field}, {"before", field.before}, {"after", field.after}});
-    }
-    list.push_back({{"change", json::string(to_text(change.kind))},
-                    {"object", change.object},
-                    {"name", change.name},
-                    {"fields", std::move(fields)}});
-  }
-  print_json({{"equal", changes.empty()}, {"changes", std::move(list)}});
+  print_json({{"equal", changes.empty()}, {"changes", changes_json(changes)}});
 }
 
 // For the diff commands exit code 1 means "differs", so their other failures begin at 2.
 Failure above_one(Failure failure) {
   if (failure.code == ExitCode::failed) failure.code = ExitCode::usage;
   return failure;
+}
+
+ExitCode show_cluster_config(const Context& context) {
+  const Outcome<std::string> text = cluster_config_text(context);
+  if (!text) return report(context, text.error());
+  if (context.json()) {
+    print_json({{"config", text.value()}});
+  } else {
+    print(text.value());
+  }
+  return ExitCode::ok;
+}
+
+ExitCode print_difference(const Context& context, const std::vector<ObjectChange>& changes) {
+  if (context.json()) {
+    print_diff_json(changes);
+  } else {
+    print_changes(context, changes);
+  }
+  return changes.empty() ? ExitCode::ok : ExitCode::failed;
+}
+
+ExitCode diff_with_cluster(const Context& context, const std::string& file) {
+  ApiCall call;
+  call.target = "/v1/config/diff";
+  const Outcome<json::object> answer = send_config(context, file, std::move(call), {});
+  if (!answer) return report(context, above_one(answer.error()));
+  return print_difference(context, changes_of_json(array_member(answer.value(), "changes")));
 }
 
 }  // namespace
@@ -131,6 +110,7 @@ ExitCode run_config_check(const Context& context, const CheckOptions& options) {
 }
 
 ExitCode run_config_show(const Context& context, const ShowOptions& options) {
+  if (!options.file && asks_cluster(context)) return show_cluster_config(context);
   const Outcome<Config> config = options.file ? load_config(context, *options.file) : running_config(context);
   if (!config) return report(context, config.error());
   std::string text = print_config(config.value());
@@ -147,17 +127,12 @@ ExitCode run_config_show(const Context& context, const ShowOptions& options) {
 }
 
 ExitCode run_config_diff(const Context& context, const DiffOptions& options) {
+  if (!options.second && asks_cluster(context)) return diff_with_cluster(context, options.first);
   const Outcome<Config> before = options.second ? load_config(context, options.first) : running_config(context);
   if (!before) return report(context, above_one(before.error()));
   const Outcome<Config> after = load_config(context, options.second.value_or(options.first));
   if (!after) return report(context, above_one(after.error()));
-  const auto changes = diff_configs(before.value(), after.value());
-  if (context.json()) {
-    print_diff_json(changes);
-  } else {
-    print_diff_text(context, changes);
-  }
-  return changes.empty() ? ExitCode::ok : ExitCode::failed;
+  return print_difference(context, diff_configs(before.value(), after.value()));
 }
 
 }  // namespace sluice::cli

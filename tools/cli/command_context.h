@@ -14,16 +14,29 @@
 
 namespace sluice::cli {
 
-enum class OutputFormat { table, json };
+enum class OutputFormat { table, wide, json };
+
+// How the cluster's API is reached.
+struct ApiAccess {
+  std::string address = "/run/sluice/api.sock";  // or HOST:PORT
+  bool is_given = false;                         // by --address or SLUICE_API
+  // PEM files, of HOST:PORT only.
+  std::string certificate;
+  std::string key;
+  std::string authority;
+};
 
 struct Context {
   OutputFormat output = OutputFormat::table;
   std::string socket = "/run/sluice/plane.sock";
+  bool is_socket_given = false;  // then the plane is asked, and not the cluster
+  ApiAccess api;
   std::chrono::milliseconds timeout{5000};
   bool color_out = false;
   bool color_err = false;
 
   [[nodiscard]] bool json() const { return output == OutputFormat::json; }
+  [[nodiscard]] bool wide() const { return output == OutputFormat::wide; }
 };
 
 // What, why, where, what next, on one line. `details` are printed before it, each a line of its own without a prefix:

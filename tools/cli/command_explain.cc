@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "api_client.h"
+#include "api_failure.h"
 #include "commands.h"
 #include "config_file.h"
 #include "config_subset.h"
@@ -135,6 +137,14 @@ class OfflineImage {
 };
 
 Outcome<json::object> ask_running(const Context& context, const Flow& flow) {
+  if (asks_cluster(context)) {
+    ApiCall call;
+    call.target =
+        fmt::format("/v1/explain?source={}&destination={}&protocol={}",
+                    percent_encoded(to_text(flow.source.address, flow.source.port)),
+                    percent_encoded(to_text(flow.destination.address, flow.destination.port)), to_text(flow.protocol));
+    return call_api(context, call);
+  }
   return ask_plane(context, {{"op", "explain"},
                              {"source", to_text(flow.source.address, flow.source.port)},
                              {"destination", to_text(flow.destination.address, flow.destination.port)},

@@ -13,13 +13,14 @@
 #include <span>
 
 #include "command_line_cert.h"
+#include "command_line_cluster.h"
 #include "commands.h"
 #include "suggest.h"
 
 namespace sluice::cli {
 namespace {
 
-constexpr std::string_view output_choices[] = {"table", "json"};
+constexpr std::string_view output_choices[] = {"table", "wide", "json"};
 constexpr std::string_view shell_choices[] = {"bash", "zsh", "fish"};
 
 // Where the parser leaves what it read. The options live as long as the action that uses them.
@@ -37,6 +38,7 @@ struct Invocation {
   DropsOptions drops;
   CompletionOptions completion;
   CertInvocation cert;
+  ClusterInvocation cluster;
   std::function<ExitCode(const Context&)> action;
 };
 
@@ -115,7 +117,7 @@ CLI::Option* add_config(CLI::App* command, std::optional<std::string>& config, c
 }
 
 void add_config_commands(CLI::App& root, Invocation& invocation) {
-  CLI::App* config = root.add_subcommand("config", "check, show and compare configuration files");
+  CLI::App* config = root.add_subcommand("config", "check, show, compare and apply configurations");
   config->require_subcommand(1);
 
   CLI::App* check = config->add_subcommand("check", "is a file good? Every fault with its line and column");
@@ -125,13 +127,13 @@ void add_config_commands(CLI::App& root, Invocation& invocation) {
       [&] { invocation.action = [&](const Context& context) { return run_config_check(context, invocation.check); }; });
 
   CLI::App* show = config->add_subcommand("show", "a configuration in canonical form, every default written out");
-  show->add_option("FILE", invocation.show.file, "configuration file; the running plane's without it");
+  show->add_option("FILE", invocation.show.file, "configuration file; the cluster's or the running plane's without it");
   show->add_flag("--with-secret", invocation.show.with_secret, "print hash_key too");
   show->callback(
       [&] { invocation.action = [&](const Context& context) { return run_config_show(context, invocation.show); }; });
 
-  CLI::App* diff = config->add_subcommand("diff", "what differs between two files, or the running plane and a file");
-  diff->add_option("OLD", invocation.diff.first, "the file before; with no NEW, the file to hold against the plane")
+  CLI::App* diff = config->add_subcommand("diff", "what differs between two files, or the cluster and a file");
+  diff->add_option("OLD", invocation.diff.first, "the file before; with no NEW, the file to hold against the cluster")
       ->required();
   diff->add_option("NEW", invocation.diff.second, "the file after");
   diff->footer("exit code 0: the same; 1: they differ; above: something failed.");
@@ -145,7 +147,7 @@ void add_flow_commands(CLI::App& root, Invocation& invocation) {
       ->required();
   explain->add_option("DEST", invocation.explain.destination, "service: 203.0.113.10:443, with /tcp (default) or /udp")
       ->required();
-  add_config(explain, invocation.explain.config, "answer from this file; without it, ask the running plane");
+  add_config(explain, invocation.explain.config, "answer from this file; without it, ask the cluster");
   explain->footer(
       "examples\n  sluice explain 198.51.100.7:41234 203.0.113.10:443\n"
       "  sluice explain -c site.toml 198.51.100.7:5353 203.0.113.53:53/udp -o json");
@@ -154,7 +156,7 @@ void add_flow_commands(CLI::App& root, Invocation& invocation) {
 
   CLI::App* plan = root.add_subcommand("plan", "what a change would move, before it is made");
   plan->add_option("NEW", invocation.plan.after, "the file to change to")->required();
-  add_config(plan, invocation.plan.before, "the file before the change; without it, the running plane's");
+  add_config(plan, invocation.plan.before, "the file before the change; without it, the cluster's");
   plan->footer("examples\n  sluice plan new.toml\n  sluice plan -c old.toml new.toml");
   plan->callback(
       [&] { invocation.action = [&](const Context& context) { return run_plan(context, invocation.plan); }; });
@@ -163,14 +165,13 @@ void add_flow_commands(CLI::App& root, Invocation& invocation) {
   table->require_subcommand(1);
   CLI::App* show = table->add_subcommand("show", "slots and shares of each backend");
   show->add_option("POOL", invocation.table_show.pool, "one pool; all of them without it");
-  add_config(show, invocation.table_show.config, "fill the tables of this file; without it, ask the running plane");
+  add_config(show, invocation.table_show.config, "fill the tables of this file; without it, ask the cluster");
   show->callback([&] {
     invocation.action = [&](const Context& context) { return run_table_show(context, invocation.table_show); };
   });
   CLI::App* exported = table->add_subcommand("export", "every slot of a pool with its backend, as CSV or JSON");
   exported->add_option("POOL", invocation.table_export.pool, "name of the pool")->required();
-  add_config(exported, invocation.table_export.config,
-             "fill the table of this file; without it, ask the running plane");
+  add_config(exported, invocation.table_export.config, "fill the table of this file; without it, ask the cluster");
   exported->callback([&] {
     invocation.action = [&](const Context& context) { return run_table_export(context, invocation.table_export); };
   });
@@ -197,13 +198,14 @@ std::string check_choice(const std::string& value, std::span<const std::string_v
 }
 
 void add_global_options(CLI::App& root, Invocation& invocation) {
-  root.add_option("-o,--output", invocation.output, "table for people (default), json for programs")
-      ->type_name("table|json")
+  root.add_option("-o,--output", invocation.output,
+                  "table for people (default), with more columns, or json for programs")
+      ->type_name("table|wide|json")
       ->check([](const std::string& value) { return check_choice(value, output_choices); });
   root.add_option("--socket", invocation.context.socket, "control socket of the plane (/run/sluice/plane.sock)")
       ->type_name("PATH")
       ->envname("SLUICE_SOCKET");
-  root.add_option("--timeout", invocation.timeout_seconds, "longest wait for the plane (5)")
+  root.add_option("--timeout", invocation.timeout_seconds, "longest wait for an answer (5)")
       ->type_name("SECONDS")
       ->check([](const std::string& value) {
         char* end = nullptr;
@@ -212,6 +214,7 @@ void add_global_options(CLI::App& root, Invocation& invocation) {
         return good ? std::string()
                     : fmt::format("{} is no wait; allowed: more than 0, up to 86400 seconds", in_quotes(value));
       });
+  add_api_options(root, invocation.context.api);
   root.set_help_flag("-h,--help", "this page");
   root.set_version_flag("--version", "sluice " SLUICE_VERSION)->description("version of this program");
 }
@@ -366,6 +369,9 @@ ExitCode run_command_line(int argc, const char* const* argv) {
   add_global_options(root, invocation);
   add_config_commands(root, invocation);
   add_flow_commands(root, invocation);
+  add_cluster_commands(root, invocation.cluster, [&invocation](std::function<ExitCode(const Context&)> action) {
+    invocation.action = std::move(action);
+  });
   add_plane_commands(root, invocation);
   add_cert_commands(root, invocation.cert, [&invocation](std::function<ExitCode(const Context&)> action) {
     invocation.action = std::move(action);
@@ -385,7 +391,10 @@ ExitCode run_command_line(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return report_usage(invocation.context, root, argc, argv, error);
   }
-  invocation.context.output = invocation.output == "json" ? OutputFormat::json : OutputFormat::table;
+  if (invocation.output == "json") invocation.context.output = OutputFormat::json;
+  if (invocation.output == "wide") invocation.context.output = OutputFormat::wide;
+  invocation.context.is_socket_given = root.count("--socket") > 0;
+  invocation.context.api.is_given = root.count("--address") > 0;
   invocation.context.timeout =
       std::chrono::milliseconds(std::max(1LL, std::llround(invocation.timeout_seconds * 1000)));
   return invocation.action(invocation.context);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "api_client.h"
+#include "api_failure.h"
 #include "commands.h"
 #include "config_file.h"
 #include "config_subset.h"
@@ -62,6 +64,14 @@ Outcome<json::object> offline_tables(const Context& context, const TableOptions&
 }
 
 Outcome<json::object> running_tables(const Context& context, const TableOptions& options, bool owners) {
+  if (asks_cluster(context)) {
+    ApiCall call;
+    call.target = "/v1/tables";
+    if (options.pool) call.target += '/' + percent_encoded(*options.pool) + (owners ? "?owners=true" : "");
+    Outcome<json::object> answer = call_api(context, call);
+    if (answer) answer->erase("revision");
+    return answer;
+  }
   json::object request = {{"op", "table"}};
   if (options.pool) request["pool"] = *options.pool;
   if (owners) request["owners"] = true;

@@ -11,7 +11,7 @@ enum class ExitCode : int {
   not_found = 3,
   conflict = 4,
   refused = 5,
-  unreachable = 6,  // no plane answers
+  unreachable = 6,  // no plane or API answers, or the cluster has no leader
   timed_out = 7,
   degraded = 8,
 };

@@ -156,28 +156,4 @@ Outcome<json::object> ask_plane(const Context& context, const json::object& requ
   return std::move(answer.get_object());
 }
 
-std::uint64_t number_member(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  if (value == nullptr) return 0;
-  boost::system::error_code error;
-  const auto number = value->to_number<std::uint64_t>(error);
-  return error ? 0 : number;
-}
-
-std::string text_member(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value == nullptr || !value->is_string() ? std::string() : std::string(value->get_string());
-}
-
-const json::array& array_member(const json::object& object, std::string_view key) {
-  static const json::array empty;
-  const json::value* value = object.if_contains(key);
-  return value == nullptr || !value->is_array() ? empty : value->get_array();
-}
-
-const json::object& object_of(const json::value& value) {
-  static const json::object empty;
-  return value.is_object() ? value.get_object() : empty;
-}
-
 }  // namespace sluice::cli
