@@ -64,9 +64,10 @@ TEST(Roles, of_certificates) {
   EXPECT_EQ(found->name, "alice");
   for (const char* uri :
        {"sluice://c0ffee/role/none/alice", "sluice://c0ffee/role/boss/alice", "sluice://c0ffe/role/admin/alice",
-        "sluice://c0ffee0/role/admin/alice", "sluice://c0ffee/node/7", "sluice://c0ffee/role/admin",
-        "sluice://c0ffee/role/admin/", "sluice://c0ffee/role/admin/a/b", "sluice://c0ffee/role/admin/a b",
-        "https://c0ffee/role/admin/a", "sluice:///role/admin/a", "", "sluice://c0ffee/role//a"})
+        "sluice://c0ffee0/role/admin/alice", "sluice://c0ffee/node/7", "sluice://c0ffee/node/admin/alice",
+        "sluice://c0ffee/role/admin", "sluice://c0ffee/role/admin/", "sluice://c0ffee/role/admin/a/b",
+        "sluice://c0ffee/role/admin/a b", "https://c0ffee/role/admin/a", "sluice:///role/admin/a", "",
+        "sluice://c0ffee/role//a"})
     EXPECT_FALSE(identity_of_uri(uri, "c0ffee")) << uri;
   EXPECT_FALSE(identity_of_uri("sluice:///role/admin/a", ""));
 }
