@@ -142,7 +142,8 @@ def test_a_thousand_half_requests_do_not_hurt_a_good_client(demo):
     for client in halves:
         client.close()
     print(f"p99 {sorted(durations)[98] * 1000:.1f} ms, memory grew by {grown} KiB")
-    assert grown < 16 * 1024
+    # A sanitizer keeps what was freed, and rooms around what was not: its memory is no measure of ours.
+    assert os.environ.get("API_DEMO_SANITIZED") or grown < 16 * 1024
 
 
 def test_idle_connections_make_room_for_new_ones(demo):
