@@ -120,20 +120,20 @@ void SimOperator::remove(SimNode& leader, const RaftStatus& status) {
 
 // Must be refused.
 void SimOperator::take_back_removed(SimNode& leader, const RaftStatus& status) {
-  if (status.configuration.removed.empty()) return;
-  const NodeId removed =
-      status.configuration
-          .removed[world_.random.below(static_cast<std::uint32_t>(status.configuration.removed.size()))];
+  const std::map<NodeId, LogIndex>& removed = world_.oracle.removed();
+  if (removed.empty()) return;
+  const auto chosen =
+      std::next(removed.begin(), world_.random.below(static_cast<std::uint32_t>(removed.size())))->first;
   const auto taken = leader.ask([&](Raft& raft) {
-    return raft.add_learner({removed, MemberRole::learner, "back", ""});
+    return raft.add_learner({chosen, MemberRole::learner, "back", ""});
   });
-  if (taken) world_.oracle.accepts_member(status, removed);
+  if (taken) world_.oracle.accepts_member(status, chosen);
 }
 
 void SimOperator::retire_removed() {
   if (world_.is_healed) return;
   world_.clock.after(seconds(1), [this] { retire_removed(); });
-  for (const NodeId id : world_.oracle.committed_configuration().removed) {
+  for (const auto& [id, index] : world_.oracle.removed()) {
     SimNode* node = cluster_.find(id);
     if (node != nullptr && node->life() != Life::retired && world_.random.percent(30)) node->retire();
   }

@@ -162,7 +162,10 @@ void Oracle::check_quorum(const RaftStatus& status, Term term) {
 void Oracle::commit_entry(const RaftStatus& status, LogIndex index, const Shape& shape) {
   committed_.push_back({shape, status.term, std::nullopt});
   const auto configuration = configurations_.find({index, shape.term});
-  if (configuration != configurations_.end()) committed_configuration_ = configuration->second;
+  if (configuration == configurations_.end()) return;
+  for (const Member& member : committed_configuration_.members)
+    if (configuration->second.find(member.id) == nullptr) removed_.emplace(member.id, index);
+  committed_configuration_ = configuration->second;
 }
 
 std::vector<Configuration> Oracle::possible_configurations() const {
@@ -367,9 +370,11 @@ void Oracle::accepts_promotion(const RaftStatus& status, NodeId learner, std::ui
 }
 
 void Oracle::accepts_member(const RaftStatus& status, NodeId id) {
-  const std::vector<NodeId>& removed = status.configuration.removed;
-  if (std::find(removed.begin(), removed.end(), id) != removed.end())
-    fail(fmt::format("MEMBERSHIP: {} accepts the removed {} again", name(status.id), name(id)));
+  // An old leader may not have heard of the removal: what it proposes then will not be committed.
+  const auto removed = removed_.find(id);
+  if (removed != removed_.end() && removed->second <= status.commit)
+    fail(fmt::format("MEMBERSHIP: {} accepts {} again, removed at {}", name(status.id), name(id),
+                     removed->second.value()));
 }
 
 }  // namespace sluice::sim

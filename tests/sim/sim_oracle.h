@@ -47,6 +47,8 @@ class Oracle {
 
   [[nodiscard]] raft::LogIndex committed() const;
   [[nodiscard]] const raft::Configuration& committed_configuration() const { return committed_configuration_; }
+  // Members whose removal is committed, and where.
+  [[nodiscard]] const std::map<raft::NodeId, raft::LogIndex>& removed() const { return removed_; }
   // Every configuration that is, or may yet become, the cluster's.
   [[nodiscard]] std::vector<raft::Configuration> possible_configurations() const;
 
@@ -119,6 +121,7 @@ class Oracle {
   raft::LogIndex first_committed_ = raft::LogIndex(1);  // the bootstrap snapshot
   std::vector<Committed> committed_;                    // from first_committed_ on
   raft::Configuration committed_configuration_;
+  std::map<raft::NodeId, raft::LogIndex> removed_;
   std::optional<std::string> failure_;
 };
 
