@@ -82,7 +82,7 @@ const Board::Seen* Board::find(raft::NodeId node) const {
 
 bool Board::is_live(raft::NodeId node, Uptime now) const {
   const Seen* seen = find(node);
-  return seen != nullptr && now < seen->at + 5 * report_interval;
+  return seen != nullptr && now < seen->at + live_for;
 }
 
 LiveProgress Board::live_progress(Generation generation, const std::vector<raft::NodeId>& members) const {

@@ -21,6 +21,8 @@ class Board {
  public:
   // A report goes out this often, and at once when something has changed.
   static constexpr Uptime report_interval{200};
+  // Shown as live until so long after its last report: four may be lost or late, and nobody waits longer to be told.
+  static constexpr Uptime live_for = 5 * report_interval;
 
   explicit Board(const GenerationDriver::Options& options) : lease_(options.lease), driver_(options) {}
 

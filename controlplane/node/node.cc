@@ -50,13 +50,14 @@ void Node::replaced(raft::LogIndex) {
   is_replaced_ = true;
 }
 
-void Node::read_done(raft::ReadId id, bool is_confirmed) {
-  finished_reads_.emplace_back(id, is_confirmed);
+void Node::read_done(raft::ReadId id, ReadOutcome outcome) {
+  finished_reads_.emplace_back(id, outcome);
 }
 
 void Node::on_tick() {
   replica_->tick();
   requests_->on_tick(host_.uptime());
+  ask_again();
   settle();
 }
 
@@ -149,19 +150,32 @@ void Node::settle_applied() {
 }
 
 void Node::settle_reads() {
-  const std::vector<std::pair<raft::ReadId, bool>> finished = std::exchange(finished_reads_, {});
-  for (const auto& [id, is_confirmed] : finished) {
+  const std::vector<std::pair<raft::ReadId, ReadOutcome>> finished = std::exchange(finished_reads_, {});
+  for (const auto& [id, outcome] : finished) {
     auto read = reads_.extract(id);
     if (read.empty()) continue;
-    if (is_confirmed && replica_->has_state()) {
+    if (outcome == ReadOutcome::confirmed && replica_->has_state()) {
       read.mapped().done(StateView{replica_->state(), replica_->applied_index(), {}});
-    } else if (host_.uptime() < read.mapped().asked + Requests::Options{}.leader_wait) {
-      // There may be a leader in a moment.
-      const raft::ReadId again(host_.random());
-      reads_.emplace(again, std::move(read.mapped()));
-      replica_->read(again);
     } else {
-      read.mapped().done(api_error(ApiCode::no_leader, no_leader_reason()));
+      waiting_reads_.push_back(std::move(read.mapped()));
+    }
+  }
+}
+
+// There may be a leader in a moment. Not before the next tick: without one the answer comes at once, and would for
+// ever.
+void Node::ask_again() {
+  std::vector<Read> waiting = std::exchange(waiting_reads_, {});
+  const bool has_leader = replica_->status().leader != raft::NodeId{};
+  for (Read& read : waiting) {
+    if (host_.uptime() >= read.asked + Requests::Options{}.leader_wait) {
+      read.done(api_error(ApiCode::no_leader, no_leader_reason()));
+    } else if (!has_leader) {
+      waiting_reads_.push_back(std::move(read));
+    } else {
+      const raft::ReadId again(host_.random());
+      reads_.emplace(again, std::move(read));
+      replica_->read(again);
     }
   }
 }
@@ -259,7 +273,7 @@ void Node::drive_fence() {
   if (is_fenced == is_fenced_) return;
   is_fenced_ = is_fenced;
   note("fence", is_fenced ? "fenced: the leader has not been heard within the lease" : "no longer fenced");
-  host_.fence(is_fenced);
+  host_.fence(is_fenced ? Fence::on : Fence::off);
 }
 
 void Node::drive_generations() {

@@ -26,6 +26,9 @@
 
 namespace sluice::node {
 
+// off: this balancer announces its services as ever. on: with less preference (docs/architecture.md).
+enum class Fence : std::uint8_t { off, on };
+
 // Must not call back into the node from within one of these.
 class NodeHost : public ReplicaHost {
  public:
@@ -33,7 +36,7 @@ class NodeHost : public ReplicaHost {
   virtual void send_node(raft::NodeId to, const NodeMessage& message) = 0;
   // Node::on_published() or on_publish_refused() answers.
   virtual void publish(std::shared_ptr<const ForwardingState> state) = 0;
-  virtual void fence(bool is_fenced) = 0;
+  virtual void fence(Fence fence) = 0;
   // Who belongs to the cluster has changed: whom to hold connections with.
   virtual void set_members(const raft::Configuration& configuration) = 0;
   virtual void explain(ExplainQuery query, Done<std::string> done) = 0;
@@ -117,11 +120,12 @@ class Node final : public ClusterPort, private ReplicaObserver {
   // ReplicaObserver: notes only; settle() does what follows from it.
   void applied(const raft::Entry& entry, const model::Outcome* outcome) override;
   void replaced(raft::LogIndex index) override;
-  void read_done(raft::ReadId id, bool is_confirmed) override;
+  void read_done(raft::ReadId id, ReadOutcome outcome) override;
 
   void settle();
   void settle_applied();
   void settle_reads();
+  void ask_again();
   void follow_roles();
   void follow_configuration();
   void follow_generations();
@@ -154,7 +158,8 @@ class Node final : public ClusterPort, private ReplicaObserver {
   bool is_replaced_ = false;
   bool is_settling_ = false;
   std::map<raft::ReadId, Read> reads_;
-  std::vector<std::pair<raft::ReadId, bool>> finished_reads_;
+  std::vector<Read> waiting_reads_;  // no leader confirmed them
+  std::vector<std::pair<raft::ReadId, ReadOutcome>> finished_reads_;
   std::deque<Watch> watches_;
   raft::RaftStatus known_;  // roles and members as last acted on
   std::optional<std::pair<std::uint64_t, StatePhase>> wanted_;

@@ -60,7 +60,7 @@ void Replica::handle(raft::Ready ready) {
     if (read.index)
       readable_.emplace(*read.index, read.id);
     else
-      observer_.read_done(read.id, false);
+      observer_.read_done(read.id, ReadOutcome::unconfirmed);
   }
   serve_reads();
 }
@@ -107,7 +107,7 @@ void Replica::serve_reads() {
   while (!readable_.empty() && readable_.begin()->first <= applied_) {
     const raft::ReadId id = readable_.begin()->second;
     readable_.erase(readable_.begin());
-    observer_.read_done(id, true);
+    observer_.read_done(id, ReadOutcome::confirmed);
   }
 }
 

@@ -42,6 +42,9 @@ class ReplicaHost {
   virtual void fail(const std::string& why) = 0;
 };
 
+// confirmed: the state has everything that was acknowledged before the read began. unconfirmed: no leader said so.
+enum class ReadOutcome : std::uint8_t { unconfirmed, confirmed };
+
 // What the replica's owner learns, in the order of the log.
 class ReplicaObserver {
  public:
@@ -54,8 +57,7 @@ class ReplicaObserver {
   virtual void applied(const raft::Entry& entry, const model::Outcome* outcome) = 0;
   // The whole state came from the leader: entries up to here were never seen one by one.
   virtual void replaced(raft::LogIndex index) = 0;
-  // nothing: no leader confirmed it. Otherwise the state has everything that was acknowledged before the read began.
-  virtual void read_done(raft::ReadId id, bool is_confirmed) = 0;
+  virtual void read_done(raft::ReadId id, ReadOutcome outcome) = 0;
 };
 
 struct ReplicaOptions {

@@ -170,7 +170,20 @@ void NodeBed::Host::make_snapshot(SnapshotOrder order) {
 }
 
 void NodeBed::Host::publish(std::shared_ptr<const ForwardingState> state) {
-  later([this, state = std::move(state)](Node& one) {
+  if (plane_holds) {
+    held_ = std::move(state);
+  } else {
+    take_over(state);
+  }
+}
+
+void NodeBed::Host::release_plane() {
+  plane_holds = false;
+  if (held_) take_over(std::exchange(held_, nullptr));
+}
+
+void NodeBed::Host::take_over(const std::shared_ptr<const ForwardingState>& state) {
+  later([this, state](Node& one) {
     if (!plane_answers) return one.on_plane_lost();
     published.push_back(state);
     one.on_published();

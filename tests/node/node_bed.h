@@ -72,7 +72,7 @@ class NodeBed::Host final : public NodeHost {
   void fail(const std::string& why) override { failure = why; }
   void send_node(raft::NodeId to, const NodeMessage& message) override;
   void publish(std::shared_ptr<const ForwardingState> state) override;
-  void fence(bool is_fenced) override { fenced = is_fenced; }
+  void fence(Fence fence) override { is_fenced = fence == Fence::on; }
   void set_members(const raft::Configuration& configuration) override { members = configuration; }
   void explain(ExplainQuery query, Done<std::string> done) override;
   std::unique_ptr<Subscription> call_after(std::chrono::milliseconds delay, std::function<void()> then) override;
@@ -83,14 +83,19 @@ class NodeBed::Host final : public NodeHost {
   std::unique_ptr<Node> node;
   std::vector<std::shared_ptr<const ForwardingState>> published;
   bool plane_answers = true;
-  bool fenced = false;
+  // Publishes stay under way until release_plane().
+  bool plane_holds = false;
+  void release_plane();
+  bool is_fenced = false;
   std::string failure;
   raft::Configuration members;
 
  private:
   void later(std::function<void(Node&)> event);
+  void take_over(const std::shared_ptr<const ForwardingState>& state);
   void to_disk(const raft::WriteBatch& batch);
 
+  std::shared_ptr<const ForwardingState> held_;
   NodeBed& bed_;
   std::size_t index_;
   std::string name_;

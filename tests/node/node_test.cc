@@ -46,12 +46,25 @@ TEST(Node, AWriteOnAFollowerIsSeenThereWhenItIsAnswered) {
   NodeBed bed(3);
   ASSERT_TRUE(bed.elect());
   const std::size_t follower = (*bed.leader() + 1) % 3;
-  const auto receipt = bed.write(follower, a_service());
-  ASSERT_TRUE(receipt) << receipt.error().message;
-  EXPECT_EQ(bed.node(follower).replica().state().pools().count("web"), 1U);
+  model::Change change;
+  change.author = {"tester", "admin", "unix"};
+  change.operations = a_service();
+  std::optional<std::size_t> seen;
+  bed.node(follower).write(std::move(change), [&](ApiResult<WriteReceipt> result) {
+    ASSERT_TRUE(result) << result.error().message;
+    seen = bed.node(follower).replica().state().pools().count("web");
+  });
+  ASSERT_TRUE(bed.run_until([&] { return seen.has_value(); }));
+  EXPECT_EQ(*seen, 1U);
+}
+
+TEST(Node, EveryPlaneIsToldInTwoSteps) {
+  NodeBed bed(3);
+  ASSERT_TRUE(bed.elect());
+  ASSERT_TRUE(bed.write(0, a_service()));
   EXPECT_TRUE(bed.run_until([&] { return all_planes_at(bed, 1); }));
   for (std::size_t i = 0; i < 3; ++i) {
-    ASSERT_EQ(bed.host(i).published.size(), 2U);  // prepared, then active
+    ASSERT_EQ(bed.host(i).published.size(), 2U);
     EXPECT_EQ(bed.host(i).published[0]->phase, StatePhase::prepared);
     EXPECT_EQ(bed.host(i).published[1]->phase, StatePhase::active);
     EXPECT_EQ(bed.host(i).published[1]->table_hash, bed.host(0).published[1]->table_hash);
@@ -83,13 +96,34 @@ TEST(Node, NobodySwitchesBeforeEverybodyKnows) {
   const std::size_t asked = *bed.leader();
   const Uptime before = bed.now();
   ASSERT_TRUE(bed.write(asked, {model::SetWeight{"web", "b1", 10}}));
+  ASSERT_TRUE(bed.run_until([&] { return bed.node(asked).plane().progress().prepared == Generation(2); }));
+  EXPECT_EQ(bed.node(asked).plane().progress().active, Generation(1));
   ASSERT_TRUE(bed.run_until([&] { return active_of(bed.node(asked)) == 2; }));
   EXPECT_GE(bed.now() - before, Uptime{3000});
   EXPECT_TRUE(bed.node(lost).is_fenced());  // it had given up before
-  EXPECT_TRUE(bed.host(lost).fenced);
+  EXPECT_TRUE(bed.host(lost).is_fenced);
   EXPECT_EQ(bed.node(asked).replica().state().laggards(), std::vector<std::uint64_t>{lost + 1});
   bed.heal();
   EXPECT_TRUE(bed.run_until([&] { return !bed.node(lost).is_fenced() && all_planes_at(bed, 2); }));
+}
+
+TEST(Node, AFencedOneComesBackWithWhatTheOthersForwardBy) {
+  NodeBed bed(3);
+  ASSERT_TRUE(bed.elect());
+  ASSERT_TRUE(bed.write(0, a_service()));
+  ASSERT_TRUE(bed.run_until([&] { return all_planes_at(bed, 1); }));
+  const std::size_t lost = (*bed.leader() + 1) % 3;
+  const std::size_t asked = *bed.leader();
+  bed.isolate(lost);
+  ASSERT_TRUE(bed.write(asked, {model::SetWeight{"web", "b1", 10}}));
+  ASSERT_TRUE(bed.run_until([&] { return active_of(bed.node(asked)) == 2; }));
+  bed.host(lost).plane_holds = true;
+  bed.heal();
+  ASSERT_TRUE(bed.run_until([&] { return active_of(bed.node(lost)) == 2; }));
+  bed.run_for(Uptime{2000});
+  EXPECT_TRUE(bed.node(lost).is_fenced());  // it has a lease again, and its plane has not followed
+  bed.host(lost).release_plane();
+  EXPECT_TRUE(bed.run_until([&] { return !bed.node(lost).is_fenced(); }));
 }
 
 TEST(Node, APlaneThatDoesNotAnswerHoldsNobodyUpForLong) {
@@ -155,6 +189,73 @@ TEST(Node, TheLeaderGoesAndAWriteGoesOn) {
   ASSERT_TRUE(bed.write(asked, {model::SetWeight{"web", "b2", 20}}));
 }
 
+TEST(Node, AWriteWhosePlaceAnotherTookIsWrittenAgain) {
+  NodeBed bed(3);
+  ASSERT_TRUE(bed.elect());
+  ASSERT_TRUE(bed.write(0, a_service()));
+  const std::size_t old_leader = *bed.leader();
+  bed.isolate(old_leader);
+  model::Change change;
+  change.author = {"tester", "admin", "unix"};
+  change.operations = {model::SetWeight{"web", "b1", 10}};
+  std::optional<std::uint16_t> weight;
+  bed.node(old_leader).write(std::move(change), [&](ApiResult<WriteReceipt> result) {
+    ASSERT_TRUE(result) << result.error().message;
+    weight = bed.node(old_leader).replica().state().find_backend("web", "b1").value()->weight;
+  });
+  ASSERT_TRUE(bed.run_until([&] { return bed.leader() && *bed.leader() != old_leader; }));
+  ASSERT_TRUE(bed.write(*bed.leader(), {model::SetWeight{"web", "b2", 20}}));
+  bed.heal();
+  ASSERT_TRUE(bed.run_until([&] { return weight.has_value(); }));
+  EXPECT_EQ(*weight, 10);
+}
+
+TEST(Node, WhoIsToldThatALeaderHasGoneAsksTheNext) {
+  NodeBed bed(3);
+  ASSERT_TRUE(bed.elect());
+  const std::size_t leader = *bed.leader();
+  const std::size_t follower = (leader + 1) % 3;
+  model::Change change;
+  change.author = {"tester", "admin", "unix"};
+  change.operations = a_service();
+  std::optional<ApiResult<WriteReceipt>> answer;
+  bed.isolate(follower);  // so that the first request is lost
+  bed.node(follower).write(std::move(change), [&](ApiResult<WriteReceipt> result) { answer = std::move(result); });
+  bed.run_for(Uptime{10});
+  bed.heal();
+  ForwardReply elsewhere;
+  elsewhere.number = 1;
+  elsewhere.is_elsewhere = true;
+  bed.node(follower).on_node_message(bed.host(leader).id(), elsewhere);
+  ASSERT_TRUE(bed.run_until([&] { return answer.has_value(); }));
+  EXPECT_TRUE(*answer) << answer->error().message;
+}
+
+TEST(Node, AnAnswerWaitsUntilThisNodeHasAppliedIt) {
+  NodeBed bed(3);
+  ASSERT_TRUE(bed.elect());
+  const std::size_t leader = *bed.leader();
+  const std::size_t follower = (leader + 1) % 3;
+  model::Change change;
+  change.author = {"tester", "admin", "unix"};
+  change.operations = a_service();
+  bool is_answered = false;
+  bed.isolate(follower);
+  bed.node(follower).write(std::move(change), [&](const ApiResult<WriteReceipt>&) { is_answered = true; });
+  bed.run_for(Uptime{10});
+  // The leader says that it has applied it, as the next entry.
+  ForwardReply reply;
+  reply.number = 1;
+  reply.index = raft::next(bed.node(follower).replica().applied_index());
+  reply.outcome = model::Outcome{};
+  bed.node(follower).on_node_message(bed.host(leader).id(), reply);
+  EXPECT_FALSE(is_answered);
+  bed.heal();
+  ASSERT_TRUE(bed.write(leader, a_service()));
+  EXPECT_TRUE(bed.run_until([&] { return is_answered; }));
+  EXPECT_GE(bed.node(follower).replica().applied_index(), reply.index);
+}
+
 TEST(Node, AReadSeesWhatWasAcknowledged) {
   NodeBed bed(3);
   ASSERT_TRUE(bed.elect());
@@ -169,6 +270,18 @@ TEST(Node, AReadSeesWhatWasAcknowledged) {
     ASSERT_TRUE(bed.run_until([&] { return revision.has_value(); }));
     EXPECT_GE(*revision, receipt->revision);
   }
+}
+
+TEST(Node, AReadThatNoQuorumConfirmsIsNotServed) {
+  NodeBed bed(3);
+  ASSERT_TRUE(bed.elect());
+  const std::size_t alone = *bed.leader();
+  bed.isolate(alone);
+  std::optional<ApiCode> code;
+  bed.node(alone).read(Consistency::consistent,
+                       [&](ApiResult<StateView> view) { code = view ? ApiCode::internal : view.error().code; });
+  ASSERT_TRUE(bed.run_until([&] { return code.has_value(); }));
+  EXPECT_EQ(*code, ApiCode::no_leader);
 }
 
 TEST(Node, ANewBalancerIsAddedAndBecomesAVoter) {
