@@ -22,8 +22,4 @@ struct UnixPolicy {
 [[nodiscard]] Identity identity_of_peer(std::uint32_t uid, std::span<const std::uint32_t> groups,
                                         const UnixPolicy& policy);
 
-// "sluice://<cluster-id>/role/<role>/<name>" of a client's certificate. Nothing: another cluster's, a node's, or not
-// ours.
-[[nodiscard]] std::optional<Identity> identity_of_uri(std::string_view uri, std::string_view cluster_id);
-
 }  // namespace sluice::api

@@ -205,7 +205,7 @@ def certificates(tmp_path):
 
 @pytest.fixture
 def tls_demo(tmp_path, certificates):
-    node = certificates.issue("node", f"sluice://{CLUSTER}/node/1")
+    node = certificates.issue("node", f"sluice://{CLUSTER}/node/0000000000000001")
     with Demo(tmp_path, [CLUSTER, *node, certificates.certificate]) as one:
         yield one
 
@@ -225,7 +225,7 @@ def test_the_certificate_names_the_role(tls_demo, certificates):
 
 
 def test_other_clusters_and_nodes_have_no_role(tls_demo, certificates):
-    for name, uri in (("foreign", "sluice://beef/role/admin/eve"), ("peer", f"sluice://{CLUSTER}/node/2"),
+    for name, uri in (("foreign", "sluice://beef/role/admin/eve"), ("peer", f"sluice://{CLUSTER}/node/0000000000000002"),
                       ("prefix", f"sluice://{CLUSTER}0/role/admin/eve")):
         context = client_context(certificates.certificate, certificates.issue(name, uri))
         assert tls_demo.ask_tls(context, "PUT", WEIGHT, {"weight": 50})[0] == 403

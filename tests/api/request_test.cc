@@ -57,21 +57,6 @@ TEST(Roles, of_unix_peers) {
   EXPECT_EQ(identity_of_peer(7, {}, policy).name, "uid 7");
 }
 
-TEST(Roles, of_certificates) {
-  const auto found = identity_of_uri("sluice://c0ffee/role/operator/alice", "c0ffee");
-  ASSERT_TRUE(found);
-  EXPECT_EQ(found->role, Role::operates);
-  EXPECT_EQ(found->name, "alice");
-  for (const char* uri :
-       {"sluice://c0ffee/role/none/alice", "sluice://c0ffee/role/boss/alice", "sluice://c0ffe/role/admin/alice",
-        "sluice://c0ffee0/role/admin/alice", "sluice://c0ffee/node/7", "sluice://c0ffee/node/admin/alice",
-        "sluice://c0ffee/role/admin", "sluice://c0ffee/role/admin/", "sluice://c0ffee/role/admin/a/b",
-        "sluice://c0ffee/role/admin/a b", "https://c0ffee/role/admin/a", "sluice:///role/admin/a", "",
-        "sluice://c0ffee/role//a"})
-    EXPECT_FALSE(identity_of_uri(uri, "c0ffee")) << uri;
-  EXPECT_FALSE(identity_of_uri("sluice:///role/admin/a", ""));
-}
-
 TEST(Routes, match_and_name) {
   const std::vector<std::string> path = {"v1", "pools", "web", "backends", "b1", "weight"};
   const auto match = match_route(Method::put, path);

@@ -245,7 +245,7 @@ def authority(tmp_path):
 
 
 def test_mutual_tls(tmp_path, authority):
-    node = authority.issue("node", f"sluice://{CLUSTER}/node/1")
+    node = authority.issue("node", f"sluice://{CLUSTER}/node/0000000000000001")
     admin = authority.issue("alice", f"sluice://{CLUSTER}/role/admin/alice")
     viewer = authority.issue("bob", f"sluice://{CLUSTER}/role/viewer/bob")
     foreign = authority.issue("eve", "sluice://beef/role/admin/eve")

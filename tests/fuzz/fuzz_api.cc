@@ -55,7 +55,6 @@ void look_at_target(api::Method method, std::string_view text) {
     (void)api::parse_duration(value);
     (void)api::parse_weight(value);
     (void)api::parse_request_id(value);
-    (void)api::identity_of_uri(value, "c0ffee");
     (void)api::flag_of(*target, key);
   }
   const auto match = api::match_route(method, target->segments);

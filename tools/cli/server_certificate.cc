@@ -3,35 +3,24 @@
 
 #include <fmt/format.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
 #include <string_view>
+
+#include "cert_read.h"
 
 namespace sluice::cli {
 namespace {
 
 namespace ssl = boost::asio::ssl;
 
-constexpr std::string_view scheme = "sluice://";
+using io::CertKind;
+using io::CertName;
 
-struct FreeNames {
-  void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }
-};
-
-// The first name of our scheme, without it: "<cluster-id>/role/admin/alice", "<cluster-id>/node/7".
-std::string sluice_name(const X509* certificate) {
-  if (certificate == nullptr) return {};
-  const std::unique_ptr<GENERAL_NAMES, FreeNames> names(
-      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-  for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
-    if (name->type != GEN_URI) continue;
-    const ASN1_IA5STRING* text = name->d.uniformResourceIdentifier;
-    const std::string_view uri(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-                               static_cast<std::size_t>(ASN1_STRING_length(text)));
-    if (uri.starts_with(scheme)) return std::string(uri.substr(scheme.size()));
-  }
-  return {};
+std::optional<CertName> name_of(const X509* certificate) {
+  if (certificate == nullptr) return std::nullopt;
+  const Result<io::CertInfo> info = io::cert_info_of(*certificate);
+  if (!info) return std::nullopt;
+  return info->name;
 }
 
 Failure unusable(std::string_view option, const std::string& path, const boost::system::error_code& error) {
@@ -66,14 +55,14 @@ Outcome<std::shared_ptr<ssl::context>> client_tls(const Context& context) {
 
 std::optional<Failure> foreign_server(SSL* connection, const std::string& address) {
   const std::unique_ptr<X509, decltype(&X509_free)> peer(SSL_get1_peer_certificate(connection), &X509_free);
-  const std::string theirs = sluice_name(peer.get());
-  const std::string ours = sluice_name(SSL_get_certificate(connection));
-  const std::string cluster = ours.substr(0, ours.find('/'));
-  if (!cluster.empty() && theirs.starts_with(cluster + "/node/")) return std::nullopt;
+  const std::optional<CertName> theirs = name_of(peer.get());
+  const std::optional<CertName> ours = name_of(SSL_get_certificate(connection));
+  const bool is_ours = ours && theirs && theirs->kind == CertKind::node && theirs->cluster_id == ours->cluster_id;
+  if (is_ours) return std::nullopt;
   return Failure{ExitCode::unreachable,
                  fmt::format("{} shows the certificate of {}, which is no node of {}; is the address right?", address,
-                             theirs.empty() ? "nobody of Sluice" : theirs,
-                             cluster.empty() ? "any cluster: --cert names none" : "cluster " + cluster),
+                             theirs ? io::to_uri(*theirs) : "nobody of Sluice",
+                             ours ? "cluster " + ours->cluster_id : "any cluster: --cert names none"),
                  {}};
 }
 

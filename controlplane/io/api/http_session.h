@@ -71,9 +71,7 @@ class HttpSession : public Closable, public std::enable_shared_from_this<HttpSes
       if (error) co_return false;
       const std::unique_ptr<X509, decltype(&X509_free)> peer(SSL_get1_peer_certificate(stream_.native_handle()),
                                                              &X509_free);
-      for (const std::string& uri : uri_names(peer.get())) {
-        if (const auto named = api::identity_of_uri(uri, cluster_id_)) identity_ = *named;
-      }
+      identity_ = identity_of_certificate(peer.get(), cluster_id_);
     }
     co_return true;
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tls_files.h"
 
-#include <openssl/x509v3.h>
-
 #include <memory>
+
+#include "cert_read.h"
 
 namespace sluice::io {
 namespace {
@@ -14,10 +14,6 @@ Error unreadable(const std::string& what, const std::string& path, const boost::
   return make_error(ErrorCode::io, "cannot use " + what + " " + path + ": " + error.message() +
                                        "; sluice cert issue makes certificates");
 }
-
-struct FreeNames {
-  void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }
-};
 
 }  // namespace
 
@@ -41,19 +37,12 @@ Result<std::shared_ptr<ssl::context>> make_server_tls(const TlsFiles& files) {
   return tls;
 }
 
-std::vector<std::string> uri_names(const X509* certificate) {
-  std::vector<std::string> uris;
-  if (certificate == nullptr) return uris;
-  const std::unique_ptr<GENERAL_NAMES, FreeNames> names(
-      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-  for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
-    if (name->type != GEN_URI) continue;
-    const ASN1_IA5STRING* text = name->d.uniformResourceIdentifier;
-    uris.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-                      static_cast<std::size_t>(ASN1_STRING_length(text)));
-  }
-  return uris;
+api::Identity identity_of_certificate(const X509* certificate, std::string_view cluster_id) {
+  const api::Identity nobody{api::Role::none, "", "tls"};
+  if (certificate == nullptr) return nobody;
+  const Result<CertInfo> info = cert_info_of(*certificate);
+  if (!info || info->name.kind != CertKind::client || info->name.cluster_id != cluster_id) return nobody;
+  return {api::role_named(to_text(info->name.role)).value_or(api::Role::none), info->name.name, "tls"};
 }
 
 }  // namespace sluice::io

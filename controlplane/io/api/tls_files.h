@@ -5,8 +5,9 @@
 #include <boost/asio/ssl/context.hpp>
 #include <memory>
 #include <string>
-#include <vector>
+#include <string_view>
 
+#include "api_types.h"
 #include "error.h"
 
 namespace sluice::io {
@@ -20,7 +21,7 @@ struct TlsFiles {
 // TLS 1.3 only; a client without a certificate of the authority does not get through the handshake.
 [[nodiscard]] Result<std::shared_ptr<boost::asio::ssl::context>> make_server_tls(const TlsFiles& files);
 
-// URI names of a certificate; empty if there are none. `certificate` may be null.
-[[nodiscard]] std::vector<std::string> uri_names(const X509* certificate);
+// What a client's certificate of this cluster says of its holder; no role if it is anything else, or null.
+[[nodiscard]] api::Identity identity_of_certificate(const X509* certificate, std::string_view cluster_id);
 
 }  // namespace sluice::io
