@@ -168,7 +168,13 @@ TEST(ClusterState, BackendIdsAreNeverGivenTwice) {
   EXPECT_EQ(id_of("10.0.3.11"), 0u);
   applied(state, {PutPool{pool("spare", {backend("t1", "10.0.3.11")})}});
   next_generation(state);
-  EXPECT_GT(id_of("10.0.3.11"), spare);
+  const std::uint32_t newest = id_of("10.0.3.11");
+  EXPECT_GT(newest, spare);
+  applied(state, {DeletePool{"spare"}});
+  next_generation(state);
+  applied(state, {PutPool{pool("spare", {backend("u1", "10.0.3.12")})}});
+  next_generation(state);
+  EXPECT_GT(id_of("10.0.3.12"), newest) << "the newest is not given again either";
 }
 
 // A remembered backend at an address that is a service's now would send its packets in circles.
