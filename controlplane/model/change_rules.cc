@@ -38,16 +38,8 @@ class Neighbourhood {
  public:
   explicit Neighbourhood(const Draft& draft) : draft_(draft) {}
 
-  void add_whole(const PoolConfig& pool) {
-    Part& part = pools_[{draft_.pools.count(pool.name) != 0, pool.name}];
-    part.pool = &pool;
-    part.is_whole = true;
-  }
-  void add_member(const PoolConfig& pool, const IpAddress& address) {
-    Part& part = pools_[{false, pool.name}];
-    part.pool = &pool;
-    part.addresses.insert(address);
-  }
+  void add_whole(const PoolConfig& pool) { part_of(pool).is_whole = true; }
+  void add_member(const PoolConfig& pool, const IpAddress& address) { part_of(pool).addresses.insert(address); }
   void add(const ServiceRecord& service) {
     services_[{draft_.services.count(service.config.name) != 0, service.config.name}] = &service;
   }
@@ -55,8 +47,7 @@ class Neighbourhood {
   template <typename Find>
   void add_empty_pools(Find find) {
     for (const auto& [key, service] : services_) {
-      const PoolConfig& pool = find(service->pool);
-      pools_[{draft_.pools.count(pool.name) != 0, pool.name}].pool = &pool;
+      part_of(find(service->pool));
     }
   }
 
@@ -88,6 +79,12 @@ class Neighbourhood {
     bool is_whole = false;
     AddressSet addresses;
   };
+  Part& part_of(const PoolConfig& pool) {
+    Part& part = pools_[{draft_.pools.count(pool.name) != 0, pool.name}];
+    part.pool = &pool;
+    return part;
+  }
+
   const Draft& draft_;
   std::map<Key, Part> pools_;
   std::map<Key, const ServiceRecord*> services_;
@@ -171,19 +168,25 @@ std::optional<Refusal> ChangeRun::check_values() const {
       for (const std::string& name : found->second)
         if (draft_.services.count(name) == 0) near.add(*service(name));
   };
-  const auto pools_at = [&](const IpAddress& address) {
-    if (const auto found = state_.pools_by_address_.find(address); found != state_.pools_by_address_.end())
-      for (const auto& [name, count] : found->second)
-        if (draft_.pools.count(name) == 0) near.add_member(*pool(name), address);
-  };
-  std::set<std::string> whole;
+  std::set<std::string, std::less<>> whole;  // to be looked at with all their members
   for (const auto& [name, now] : draft_.pools) {
-    if (!now) continue;
     const auto before = state_.pools_.find(name);
-    if (before != state_.pools_.end() && changes_weights_only(*before->second, *now)) continue;
-    whole.insert(name);
+    const bool is_light = now && before != state_.pools_.end() && changes_weights_only(*before->second, *now);
+    if (now && !is_light) whole.insert(name);
+  }
+  for (const auto& [name, now] : draft_.services)
+    if (now) whole.insert(now->pool);
+  // The index is of the state: what has other members now is among the whole ones, or gone.
+  const auto pools_at = [&](const IpAddress& address) {
+    const auto found = state_.pools_by_address_.find(address);
+    if (found == state_.pools_by_address_.end()) return;
+    for (const auto& [name, count] : found->second)
+      if (whole.count(name) == 0 && pool(name) != nullptr) near.add_member(*pool(name), address);
+  };
+  for (const std::string& name : whole) {
+    near.add_whole(*pool(name));
     for (const std::string& user : services_using(name)) near.add(*service(user));
-    for (const MemberConfig& member : now->members) {
+    for (const MemberConfig& member : pool(name)->members) {
       services_at(member.address);
       pools_at(member.address);
     }
@@ -191,12 +194,10 @@ std::optional<Refusal> ChangeRun::check_values() const {
   for (const auto& [name, now] : draft_.services) {
     if (!now) continue;
     near.add(*now);
-    whole.insert(now->pool);
     services_at(now->config.address);
     pools_at(now->config.address);
   }
   near.add_empty_pools([&](const std::string& name) -> const PoolConfig& { return *pool(name); });
-  for (const std::string& name : whole) near.add_whole(*pool(name));
   const std::vector<std::string> faults = near.faults();
   if (faults.empty()) return std::nullopt;
   std::string message = faults.front();

@@ -57,6 +57,20 @@ TEST(ClusterState, AllOrNothing) {
   EXPECT_FALSE(state.has_pending());
 }
 
+// A pool that only changes its weights beside is looked at for what others ask of it.
+TEST(ClusterState, RulesSeePoolsThatChangeTheirWeightsAtOnce) {
+  ClusterState state = small_cluster();
+  ASSERT_TRUE(applied(state, {PutBackend{"spare", backend("b1", "10.0.1.11")}}).ok());
+  SetPool other_mtu{"spare"};
+  other_mtu.mtu = 1400;
+  EXPECT_EQ(applied(state, {other_mtu}).code, OutcomeCode::invalid);
+  EXPECT_EQ(applied(state, {other_mtu, SetWeight{"web", "b1", 50}}).code, OutcomeCode::invalid);
+  // Once as the neighbour of a pool and once as that of a service, it is still one pool.
+  EXPECT_EQ(
+      applied(state, {PutService{service("two", "203.0.113.10", 81, "spare")}, SetWeight{"web", "b1", 50}}).message,
+      "");
+}
+
 TEST(ClusterState, RevisionsAreComparedAndNamed) {
   ClusterState state = small_cluster();
   Change late = change({SetWeight{"web", "b1", 1}});
