@@ -19,22 +19,27 @@ std::uint64_t total_weight(const PoolConfig& pool) {
   return sum;
 }
 
+// The most frequent change. No rule asks for a weight but the one that every backend with one needs a slot; 200
+// backends of one pool: 184 us with the rules, 55 us without.
+bool changes_weights_only(const PoolConfig& before, const PoolConfig& after) {
+  if (after.members.size() > after.slots_count) return false;
+  const PoolConfig settings = {after.name, after.encapsulation, after.gue_port, after.slots_count, after.mtu, {}};
+  const auto is_same = [](const MemberConfig& a, const MemberConfig& b) {
+    return a.name == b.name && a.address == b.address;
+  };
+  return settings ==
+             PoolConfig{before.name, before.encapsulation, before.gue_port, before.slots_count, before.mtu, {}} &&
+         std::equal(before.members.begin(), before.members.end(), after.members.begin(), after.members.end(), is_same);
+}
+
 // Pools and services to be looked at together. A neighbour is there only for what it shares. What the change brings
 // comes last, so that faults are said of it and not of what it meets.
 class Neighbourhood {
  public:
   explicit Neighbourhood(const Draft& draft) : draft_(draft) {}
 
-  void add_whole(const PoolConfig& pool) {
-    Part& part = pools_[{draft_.pools.count(pool.name) != 0, pool.name}];
-    part.pool = &pool;
-    part.is_whole = true;
-  }
-  void add_member(const PoolConfig& pool, const IpAddress& address) {
-    Part& part = pools_[{false, pool.name}];
-    part.pool = &pool;
-    part.addresses.insert(address);
-  }
+  void add_whole(const PoolConfig& pool) { part_of(pool).is_whole = true; }
+  void add_member(const PoolConfig& pool, const IpAddress& address) { part_of(pool).addresses.insert(address); }
   void add(const ServiceRecord& service) {
     services_[{draft_.services.count(service.config.name) != 0, service.config.name}] = &service;
   }
@@ -42,8 +47,7 @@ class Neighbourhood {
   template <typename Find>
   void add_empty_pools(Find find) {
     for (const auto& [key, service] : services_) {
-      const PoolConfig& pool = find(service->pool);
-      pools_[{draft_.pools.count(pool.name) != 0, pool.name}].pool = &pool;
+      part_of(find(service->pool));
     }
   }
 
@@ -75,6 +79,12 @@ class Neighbourhood {
     bool is_whole = false;
     AddressSet addresses;
   };
+  Part& part_of(const PoolConfig& pool) {
+    Part& part = pools_[{draft_.pools.count(pool.name) != 0, pool.name}];
+    part.pool = &pool;
+    return part;
+  }
+
   const Draft& draft_;
   std::map<Key, Part> pools_;
   std::map<Key, const ServiceRecord*> services_;
@@ -158,17 +168,25 @@ std::optional<Refusal> ChangeRun::check_values() const {
       for (const std::string& name : found->second)
         if (draft_.services.count(name) == 0) near.add(*service(name));
   };
-  const auto pools_at = [&](const IpAddress& address) {
-    if (const auto found = state_.pools_by_address_.find(address); found != state_.pools_by_address_.end())
-      for (const auto& [name, count] : found->second)
-        if (draft_.pools.count(name) == 0) near.add_member(*pool(name), address);
-  };
-  std::set<std::string> whole;
+  std::set<std::string, std::less<>> whole;  // to be looked at with all their members
   for (const auto& [name, now] : draft_.pools) {
-    if (!now) continue;
-    whole.insert(name);
+    const auto before = state_.pools_.find(name);
+    const bool is_light = now && before != state_.pools_.end() && changes_weights_only(*before->second, *now);
+    if (now && !is_light) whole.insert(name);
+  }
+  for (const auto& [name, now] : draft_.services)
+    if (now) whole.insert(now->pool);
+  // The index is of the state: what has other members now is among the whole ones, or gone.
+  const auto pools_at = [&](const IpAddress& address) {
+    const auto found = state_.pools_by_address_.find(address);
+    if (found == state_.pools_by_address_.end()) return;
+    for (const auto& [name, count] : found->second)
+      if (whole.count(name) == 0 && pool(name) != nullptr) near.add_member(*pool(name), address);
+  };
+  for (const std::string& name : whole) {
+    near.add_whole(*pool(name));
     for (const std::string& user : services_using(name)) near.add(*service(user));
-    for (const MemberConfig& member : now->members) {
+    for (const MemberConfig& member : pool(name)->members) {
       services_at(member.address);
       pools_at(member.address);
     }
@@ -176,12 +194,10 @@ std::optional<Refusal> ChangeRun::check_values() const {
   for (const auto& [name, now] : draft_.services) {
     if (!now) continue;
     near.add(*now);
-    whole.insert(now->pool);
     services_at(now->config.address);
     pools_at(now->config.address);
   }
   near.add_empty_pools([&](const std::string& name) -> const PoolConfig& { return *pool(name); });
-  for (const std::string& name : whole) near.add_whole(*pool(name));
   const std::vector<std::string> faults = near.faults();
   if (faults.empty()) return std::nullopt;
   std::string message = faults.front();

@@ -378,6 +378,22 @@ class SnapshotWriter {
   std::map<const PoolTable*, std::uint32_t> numbers_;
 };
 
+namespace {
+
+// What a generation is made of before its tables are there.
+struct GenerationParts {
+  std::uint64_t number = 0;
+  std::shared_ptr<const ServiceMap> services;
+  std::vector<std::uint32_t> tables;
+};
+struct TableParts {
+  SharedPoolConfig config;
+  std::shared_ptr<const SlotTable> slots;
+  SharedPoolTable made;
+};
+
+}  // namespace
+
 class SnapshotReader {
  public:
   explicit SnapshotReader(std::string_view bytes) : sections_(bytes) {}
@@ -397,18 +413,6 @@ class SnapshotReader {
   }
 
  private:
-  // What a generation is made of before its tables are there.
-  struct Parts {
-    std::uint64_t number = 0;
-    std::shared_ptr<const ServiceMap> services;
-    std::vector<std::uint32_t> tables;
-  };
-  struct TableParts {
-    SharedPoolConfig config;
-    std::shared_ptr<const SlotTable> slots;
-    SharedPoolTable made;
-  };
-
   template <typename Get>
   Status section(Get get) {
     const Result<std::string> raw = sections_.next();
@@ -561,7 +565,7 @@ class SnapshotReader {
     return {};
   }
 
-  Status get_generation(ByteReader& in, Parts& parts) {
+  Status get_generation(ByteReader& in, GenerationParts& parts) {
     parts.number = in.get<std::uint64_t>();
     auto services = std::make_shared<ServiceMap>();
     for (std::uint32_t left = in.get_count(5); left > 0 && in.ok(); --left) {
@@ -615,7 +619,7 @@ class SnapshotReader {
     return {};
   }
 
-  Result<SharedGeneration> generation(const Parts& parts, const GenerationTables* before) {
+  Result<SharedGeneration> generation(const GenerationParts& parts, const GenerationTables* before) {
     PoolMap configs;
     for (const std::uint32_t number : parts.tables) {
       if (number >= tables_.size()) return broken("a generation has a slot table that is not there");
@@ -639,8 +643,8 @@ class SnapshotReader {
 
   SectionReader sections_;
   ClusterState state_;
-  Parts active_;
-  std::optional<Parts> prepared_;
+  GenerationParts active_;
+  std::optional<GenerationParts> prepared_;
   std::vector<TableParts> tables_;
 };
 

