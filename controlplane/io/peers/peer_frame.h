@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,8 +22,9 @@ enum class FrameType : std::uint8_t {
   welcome = 2,  // the answer
   ping = 3,
   pong = 4,
-  raft = 16,  // encode_message() of raft_codec.h
-  node = 17,  // the node's own; the transport does not look into it
+  refusal = 5,  // instead of a welcome: a line that says why, for people
+  raft = 16,    // encode_message() of raft_codec.h
+  node = 17,    // the node's own; the transport does not look into it
 };
 
 // Two connections to every peer: what is large and may wait never stands before what is small and may not.
@@ -51,15 +53,18 @@ class FrameReader {
   explicit FrameReader(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
   void set_bytes_max(std::size_t bytes_max) { bytes_max_ = bytes_max; }
-  // Room for the next bytes of the stream: never more than is needed for the frame that has begun, so that the length
-  // is checked before memory is taken.
-  [[nodiscard]] char* room(std::size_t* bytes);
+  // Room for the next bytes of the stream, never empty. Memory for a large frame is taken when its length is known and
+  // allowed, and given back after it.
+  [[nodiscard]] std::span<char> room();
   void filled(std::size_t bytes) { end_ += bytes; }
   // The next whole frame, if it is there; its payload is good until the next call of this or room().
   [[nodiscard]] Result<std::optional<Frame>> next();
   [[nodiscard]] std::size_t capacity() const { return buffer_.size(); }
 
  private:
+  // What the frame that has begun takes with its length in front; the prefix alone while that is not there.
+  [[nodiscard]] std::size_t wanted() const;
+
   std::size_t bytes_max_;
   std::string buffer_;
   std::size_t begin_ = 0;

@@ -30,11 +30,12 @@ struct PeerFiles {
 
 struct PeerLimits {
   std::chrono::milliseconds handshake_deadline = std::chrono::seconds(5);  // TCP, TLS and hello together
-  std::chrono::milliseconds ping_interval = std::chrono::seconds(1);       // when nothing else is sent
-  std::chrono::milliseconds silence_max = std::chrono::seconds(5);         // then the connection is given up
-  std::chrono::milliseconds redial_min = std::chrono::milliseconds(50);    // doubles, with jitter ...
-  std::chrono::milliseconds redial_max = std::chrono::seconds(2);          // ... up to here
-  // Connections that have not said who they are. More than any cluster's members dial at one time.
+  std::chrono::milliseconds ping_interval = std::chrono::seconds(1);
+  std::chrono::milliseconds silence_max = std::chrono::seconds(5);       // then the connection is given up
+  std::chrono::milliseconds redial_min = std::chrono::milliseconds(50);  // doubles, with jitter ...
+  std::chrono::milliseconds redial_max = std::chrono::seconds(2);        // ... up to here
+  // Connections that have not proved yet who they are. When there are more, the oldest goes: a member needs a few
+  // milliseconds, so it gets in even while somebody opens connections and says nothing.
   std::size_t strangers = 64;
   std::size_t queue_bytes_control = 8U << 20;  // per peer; then messages are dropped, which Raft makes good
   std::size_t queue_bytes_bulk = 8U << 20;
@@ -107,8 +108,9 @@ class Peers {
   // Closes everything. The io_context must run on for the coroutines to end; no callback comes any more.
   void stop();
 
-  // From now on these are dialled, and nobody else; `self` among them is passed over. Those removed are refused for
-  // good and their connections closed. An address that changes is dialled anew.
+  // From now on these are dialled; `self` among them is passed over. Those removed are refused for good and their
+  // connections closed. An address that changes is dialled anew. Strangers that are accepted are dialled where they say
+  // they are, as long as they are connected, so that they can be answered.
   void set_members(const raft::Configuration& configuration, Strangers strangers);
   // type: raft or node. Not sent, and counted: no such peer, or its queue is full. A peer that is not connected is sent
   // nothing, so that old heartbeats do not greet it.
