@@ -80,7 +80,7 @@ TEST(CertName, NothingElseIsOne) {
                                      "sluice://c 1/ca",
                                      "sluice://c1/role/admin",
                                      "sluice://c1/role/admin/",
-                                     "sluice://c1/role/root/x",
+                                     "sluice://c1/role/king/x",
                                      "sluice://c1/role/admin/a/b",
                                      "sluice://c1/role/admin/../x",
                                      "sluice://c1/role/admin/-x",
