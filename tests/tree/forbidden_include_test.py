@@ -22,6 +22,9 @@ PROBES = [
     ("dataplane/xdp/xdp_forwarding.cc", "backend_agent.h", "event_loop.h"),
     ("dataplane/backend/backend_agent.cc", "xdp_forwarding.h", "event_loop.h"),
     ("controlplane/raft/raft_core.cc", "sluice_image.h", "strong_types.h"),
+    ("controlplane/io/store/store.cc", "peers.h", "raft.h"),
+    ("controlplane/io/certs/cert_issue.cc", "raft.h", "ip_address.h"),
+    ("controlplane/io/peers/peers.cc", "store.h", "cert_issue.h"),
     # Not "error.h": glibc has one too.
     ("tests/tree/abi_alone.cc", "strong_types.h", "sluice_pipeline.h"),
     ("tests/tree/abi_alone.c", "strong_types.h", "sluice_pipeline.h"),

@@ -31,6 +31,7 @@ LAYERS = {
     "controlplane/io/api": CORE | {ABI, "controlplane/raft", "controlplane/model", "controlplane/node", "controlplane/api",
                                    "controlplane/io/certs"},
     "controlplane/io/certs": {"dataplane/core/base"},
+    "controlplane/io/peers": {"dataplane/core/base", "controlplane/raft", "controlplane/io/certs"},
     "controlplane/io/store": {"dataplane/core/base", "controlplane/raft"},
     "bpf": {ABI},
     # Certificates are made and shown where no node runs: on the operator's own machine, without an API to ask.
