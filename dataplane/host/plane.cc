@@ -33,10 +33,24 @@ HopQuery query_of(const ForwardingBackend& backend) {
   return {backend.key.address, source, is_l2};
 }
 
-std::set<HopQuery> queries_of(const ForwardingModel& model) {
-  std::set<HopQuery> queries;
-  for (const ForwardingBackend& backend : model.backends) queries.insert(query_of(backend));
+std::vector<HopQuery> queries_of(std::span<const ForwardingBackend> backends) {
+  std::vector<HopQuery> queries;
+  queries.reserve(backends.size());
+  for (const ForwardingBackend& backend : backends) queries.push_back(query_of(backend));
   return queries;
+}
+
+// Without what the two begin and end with alike: of a large cluster that changes one backend, next to nothing.
+struct BackendsDiffering {
+  std::span<const ForwardingBackend> before;
+  std::span<const ForwardingBackend> after;
+};
+BackendsDiffering differing(std::span<const ForwardingBackend> before, std::span<const ForwardingBackend> after) {
+  const auto [left, right] = std::mismatch(before.begin(), before.end(), after.begin(), after.end());
+  before = {left, before.end()};
+  after = {right, after.end()};
+  const auto [left_end, right_end] = std::mismatch(before.rbegin(), before.rend(), after.rbegin(), after.rend());
+  return {{before.begin(), left_end.base()}, {after.begin(), right_end.base()}};
 }
 
 std::string count_text(std::size_t count, std::string_view what) {
@@ -93,7 +107,9 @@ Result<std::unique_ptr<Plane>> Plane::start(EventLoop& loop, const PlaneKind& ki
   if (plane->is_of_cluster()) plane->keeper_ = std::make_unique<StateKeeper>(plane->config_.plane.state_file);
   // The socket first: it can be refused, and then the packets' road must not have changed.
   if (Status open = plane->server_.listen(plane->config_.plane.control_socket); !open) return open.error();
-  plane->watch_hops({}, plane->model_, kind.settle_at_start);
+  const std::vector<HopQuery> queries = queries_of(plane->model_.backends);
+  plane->neighbours_.add(queries);
+  plane->neighbours_.settle(queries, kind.settle_at_start);
   const Result<PublishReport> started = plane->forwarding_->start(plane->model_, plane->next_hops(), plane->config_);
   if (!started) return started.error();
   plane->write_hops(nullptr);
@@ -148,17 +164,6 @@ void Plane::on_neighbours() {
   write_hops(&only);
 }
 
-// Both what runs and what is coming are watched from here on.
-void Plane::watch_hops(const ForwardingModel& present, const ForwardingModel& coming, milliseconds limit) {
-  std::set<HopQuery> known = queries_of(present);
-  std::set<HopQuery> all = queries_of(coming);
-  std::set<HopQuery> added;
-  std::set_difference(all.begin(), all.end(), known.begin(), known.end(), std::inserter(added, added.begin()));
-  all.merge(known);
-  neighbours_.watch(all);
-  neighbours_.settle(added, limit);
-}
-
 // The error says why there is none, or none yet.
 Result<NextHop> Plane::next_hop_of(const ForwardingBackend& backend) const {
   const HopState* state = neighbours_.find(query_of(backend));
@@ -177,6 +182,7 @@ ImageWriter::NextHopOf Plane::next_hops() const {
 
 // nullptr: all.
 void Plane::write_hops(const std::set<HopQuery>* only) {
+  if (only != nullptr && only->empty()) return;
   for (const ForwardingBackend& backend : model_.backends) {
     const HopQuery query = query_of(backend);
     if (only != nullptr && !only->contains(query)) continue;
@@ -310,20 +316,21 @@ Result<PublishReport> Plane::reload_from(const Config& wanted) {
 }
 
 Result<PublishReport> Plane::change_to(const Config& wanted, ForwardingModel model) {
-  // Of a hundred thousand backends nearly all generations keep each: no way has to be looked at then.
-  const bool has_same_ways = model.backends.is_same(model_.backends) && wanted.plane == config_.plane;
-  if (!has_same_ways) watch_hops(model_, model, settle_at_reload);
+  const BackendsDiffering backends = differing(model_.backends, model.backends);
+  const std::vector<HopQuery> going = queries_of(backends.before);
+  const std::vector<HopQuery> coming = queries_of(backends.after);
+  // Both what runs and what is coming are watched meanwhile.
+  neighbours_.add(coming);
+  neighbours_.settle(coming, settle_at_reload);
   const Result<PublishReport> published = forwarding_->publish(model, next_hops(), wanted);
-  if (!published) {
-    if (!has_same_ways) neighbours_.watch(queries_of(model_));
-    return published.error();
-  }
+  neighbours_.remove(published ? going : coming);
+  if (!published) return published.error();
+  const bool may_lead_elsewhere = wanted.plane != config_.plane;
   config_ = wanted;
   shown_.reset();
   model_ = std::move(model);
-  if (has_same_ways) return published;
-  neighbours_.watch(queries_of(model_));
-  write_hops(nullptr);
+  const std::set<HopQuery> only(coming.begin(), coming.end());
+  write_hops(may_lead_elsewhere ? nullptr : &only);
   return published;
 }
 

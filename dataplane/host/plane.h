@@ -7,6 +7,7 @@
 #include <chrono>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -72,7 +73,6 @@ class Plane {
   [[nodiscard]] bool is_of_cluster() const { return config_.plane.control == ControlSource::cluster; }
 
   void on_neighbours();
-  void watch_hops(const ForwardingModel& present, const ForwardingModel& coming, std::chrono::milliseconds limit);
   void write_hops(const std::set<HopQuery>* only);
   [[nodiscard]] Result<NextHop> next_hop_of(const ForwardingBackend& backend) const;
   [[nodiscard]] ImageWriter::NextHopOf next_hops() const;
