@@ -62,11 +62,12 @@ const PlaneKind dpdk_plane = {
     .detach_left = DpdkForwarding::detach_left,
 };
 
-Result<std::unique_ptr<Forwarding>> DpdkForwarding::open(const Config& config, const Log& log) {
+Result<std::unique_ptr<Forwarding>> DpdkForwarding::open(const Config& config, const ForwardingModel& model,
+                                                         const Log& log) {
   Result<UniqueFd> lock = lock_process(config.plane.control_socket);
   if (!lock) return lock.error();
   std::unique_ptr<DpdkForwarding> forwarding(new DpdkForwarding(*config.plane.dpdk, log, std::move(*lock)));
-  if (Status possible = forwarding->check_mtu(config); !possible) return possible.error();
+  if (Status possible = forwarding->check_mtu(model); !possible) return possible.error();
   if (Status done = forwarding->plan(); !done) return done.error();
   if (Status done = forwarding->start_eal(); !done) return done.error();
   if (Status done = forwarding->open_ports(); !done) return done.error();
@@ -250,8 +251,8 @@ std::string_view DpdkForwarding::fixed_key_changed(const Config& running, const 
 }
 
 // A packet that just fits the pool's mtu has to fit every port that it may leave by.
-Status DpdkForwarding::check_mtu(const Config& config) const {
-  for (const PoolConfig& pool : config.pools) {
+Status DpdkForwarding::check_mtu(const ForwardingModel& model) const {
+  for (const ForwardingPool& pool : model.pools) {
     for (const DpdkPortConfig& port : config_.ports) {
       if (pool.mtu <= port.mtu) continue;
       return make_error(
@@ -302,8 +303,8 @@ Status DpdkForwarding::keep_kernel_interfaces() {
 }
 
 Result<PublishReport> DpdkForwarding::publish(const ForwardingModel& model, const ImageWriter::NextHopOf& next_hop_of,
-                                              const Config& wanted) {
-  if (Status possible = check_mtu(wanted); !possible) return possible.error();
+                                              const Config&) {
+  if (Status possible = check_mtu(model); !possible) return possible.error();
   Result<PublishReport> published = live_->writer->publish(model, next_hop_of, now_realtime_ns());
   if (published || published.error().code != ErrorCode::out_of_capacity) return published;
   return publish_growing(model, next_hop_of);

@@ -26,7 +26,7 @@ class DpdkForwarding final : public Forwarding {
  public:
   // Starts EAL, the ports and the workers. From here on the host's own frames pass; what is for a VIP does after
   // start().
-  static Result<std::unique_ptr<Forwarding>> open(const Config& config, const Log& log);
+  static Result<std::unique_ptr<Forwarding>> open(const Config& config, const ForwardingModel& model, const Log& log);
   // The kernel interfaces that an earlier process has left.
   static Result<std::string> detach_left(const Config& config);
   ~DpdkForwarding() override;
@@ -66,7 +66,7 @@ class DpdkForwarding final : public Forwarding {
   Status start_workers();
   void log_ports() const;
   [[nodiscard]] WorkerOptions worker_options(std::uint16_t number, const std::vector<QueuePlace>& queues) const;
-  [[nodiscard]] Status check_mtu(const Config& config) const;
+  [[nodiscard]] Status check_mtu(const ForwardingModel& model) const;
   [[nodiscard]] std::string interface_of(std::size_t port) const;
 
   Result<std::unique_ptr<Image>> make_image(const ForwardingModel& model);

@@ -10,7 +10,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::pair<std::string_view, ControlOp>, 9> ops = {{
+constexpr std::array<std::pair<std::string_view, ControlOp>, 12> ops = {{
     {"version", ControlOp::version},
     {"status", ControlOp::status},
     {"stats", ControlOp::stats},
@@ -19,6 +19,9 @@ constexpr std::array<std::pair<std::string_view, ControlOp>, 9> ops = {{
     {"table", ControlOp::table},
     {"config", ControlOp::config},
     {"reload", ControlOp::reload},
+    {"publish", ControlOp::publish},
+    {"fence", ControlOp::fence},
+    {"unfence", ControlOp::unfence},
     {"detach", ControlOp::detach},
 }};
 
@@ -74,6 +77,11 @@ Status take_member(std::string_view key, const json::value& value, ControlReques
       return {};
     }
   }
+  if (request.op == ControlOp::publish && key == "bytes") {
+    if (!value.is_int64() || value.get_int64() <= 0) return invalid("\"bytes\" must be a number above 0");
+    request.bytes = static_cast<std::uint64_t>(value.get_int64());
+    return {};
+  }
   return invalid("this op takes no " + shown(key));
 }
 
@@ -99,6 +107,8 @@ Result<ControlRequest> parse_control_request(std::string_view line) {
   if (request.op == ControlOp::explain &&
       (request.source.empty() || request.destination.empty() || request.protocol.empty()))
     return invalid("explain needs \"source\", \"destination\" and \"protocol\"");
+  if (request.op == ControlOp::publish && request.bytes == 0)
+    return invalid("publish needs \"bytes\", the length of what follows the line");
   return request;
 }
 

@@ -10,7 +10,20 @@
 
 namespace sluice {
 
-enum class ControlOp : std::uint8_t { version, status, stats, drops, explain, table, config, reload, detach };
+enum class ControlOp : std::uint8_t {
+  version,
+  status,
+  stats,
+  drops,
+  explain,
+  table,
+  config,
+  reload,
+  publish,
+  fence,
+  unfence,
+  detach,
+};
 
 struct ControlRequest {
   ControlOp op = ControlOp::version;
@@ -19,6 +32,7 @@ struct ControlRequest {
   std::string source;   // explain, all three as the user wrote them
   std::string destination;
   std::string protocol;
+  std::uint64_t bytes = 0;  // publish: so many follow the line
 };
 
 // One line without its end. Never throws (std::bad_alloc aside).

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -97,7 +98,8 @@ void ControlServer::flush(std::chrono::milliseconds limit) {
 void ControlServer::sweep(Clock::time_point now) {
   for (auto next = clients_.begin(); next != clients_.end();) {
     const int fd = next->first;
-    const bool silent = now - next->second.active > limits_.idle;
+    const Client& client = next->second;
+    const bool silent = now - client.active > limits_.idle || (client.payload && now > client.payload->deadline);
     ++next;
     if (silent) drop(fd);
   }
@@ -139,25 +141,47 @@ void ControlServer::on_client(int fd, std::uint32_t events) {
 }
 
 bool ControlServer::read_from(Client& client) {
-  std::array<char, 16 * 1024> buffer;
-  const ssize_t count = recv(client.fd.get(), buffer.data(), buffer.size(), 0);
+  // Long enough for a large payload, short enough for the others that wait meanwhile.
+  constexpr std::size_t payload_bytes_at_once = 1 << 20;
+  if (!client.payload) return receive(client, 16 * 1024);
+  return receive(client, std::min(client.payload->bytes_left, payload_bytes_at_once));
+}
+
+bool ControlServer::receive(Client& client, std::size_t bytes_max) {
+  room_.resize(std::max(room_.size(), bytes_max));
+  const ssize_t count = recv(client.fd.get(), room_.data(), bytes_max, 0);
   if (count == 0) return false;
   if (count < 0) return errno == EAGAIN || errno == EINTR;
-  client.input.append(buffer.data(), static_cast<std::size_t>(count));
-  answer_lines(client);
+  const std::string_view bytes(room_.data(), static_cast<std::size_t>(count));
+  if (client.payload)
+    take_payload(client, bytes);
+  else
+    client.input.append(bytes);
+  answer_input(client);
   return true;
 }
 
-void ControlServer::answer_lines(Client& client) {
+bool ControlServer::is_receiving() const {
+  return std::any_of(clients_.begin(), clients_.end(),
+                     [](const auto& one) { return one.second.payload && one.second.payload->on_payload; });
+}
+
+void ControlServer::answer_input(Client& client) {
   std::size_t begin = 0;
-  std::size_t end = client.input.find('\n');
-  while (end != std::string::npos && !client.ends) {
+  while (!client.ends && !client.payload) {
+    const std::size_t end = client.input.find('\n', begin);
+    if (end == std::string::npos) break;
     std::string_view line(client.input.data() + begin, end - begin);
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     if (line.size() > limits_.request_bytes) break;
-    if (!line.empty()) client.output += handler_(line) + '\n';
     begin = end + 1;
-    end = client.input.find('\n', begin);
+    if (line.empty()) continue;
+    answer_line(client, line);
+    if (!client.payload) continue;
+    const std::string rest = client.input.substr(begin);
+    const std::size_t taken = std::min(rest.size(), client.payload->bytes_left);
+    begin += taken;
+    take_payload(client, std::string_view(rest).substr(0, taken));
   }
   client.input.erase(0, begin);
   if (client.input.size() > limits_.request_bytes && !client.ends) {
@@ -167,6 +191,30 @@ void ControlServer::answer_lines(Client& client) {
     client.ends = true;
     client.input.clear();
   }
+}
+
+void ControlServer::answer_line(Client& client, std::string_view line) {
+  ControlReply reply = handler_(line);
+  if (reply.on_payload && is_receiving()) {
+    reply.on_payload = nullptr;
+    reply.text = refusal(make_error(ErrorCode::conflict, "another client is sending a state; try again"));
+  }
+  if (!reply.on_payload) client.output += reply.text + '\n';
+  client.ends = client.ends || reply.closes;
+  if (reply.payload_bytes == 0 && !reply.on_payload) return;
+  client.payload = Payload{reply.payload_bytes, {}, std::move(reply.on_payload), Clock::now() + limits_.payload};
+  // Address space only, until the bytes come.
+  if (client.payload->on_payload) client.payload->bytes.reserve(reply.payload_bytes);
+}
+
+void ControlServer::take_payload(Client& client, std::string_view bytes) {
+  Payload& payload = *client.payload;
+  payload.bytes_left -= bytes.size();
+  if (payload.on_payload) payload.bytes.append(bytes);
+  if (payload.bytes_left > 0) return;
+  const Payload whole = std::move(payload);
+  client.payload.reset();
+  if (whole.on_payload) client.output += whole.on_payload(whole.bytes) + '\n';
 }
 
 bool ControlServer::write_to(Client& client) {

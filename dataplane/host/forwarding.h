@@ -72,8 +72,8 @@ struct PlaneKind {
   std::chrono::milliseconds settle_at_start;
   // What this plane needs of a valid configuration, without touching the host.
   Status (*check)(const Config& config);
-  // Takes what only one process may have. Packets notice nothing before start().
-  Result<std::unique_ptr<Forwarding>> (*open)(const Config& config, const Log& log);
+  // Takes what only one process may have, if it can forward by `model`. Packets notice nothing before start().
+  Result<std::unique_ptr<Forwarding>> (*open)(const Config& config, const ForwardingModel& model, const Log& log);
   // Takes away what an earlier process has left, and says what that was. Conflict: the process still runs.
   Result<std::string> (*detach_left)(const Config& config);
 

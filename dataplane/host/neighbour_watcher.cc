@@ -75,18 +75,23 @@ Result<NeighbourWatcher> NeighbourWatcher::create() {
 NeighbourWatcher::NeighbourWatcher(NetlinkSocket monitor, NetlinkSocket requests)
     : monitor_(std::move(monitor)), requests_(std::move(requests)), refresh_due_(Clock::now() + refresh_interval) {}
 
-void NeighbourWatcher::watch(const std::set<HopQuery>& queries) {
-  for (auto next = targets_.begin(); next != targets_.end();) {
-    const auto target = next++;
-    if (queries.contains(target->first)) continue;
+void NeighbourWatcher::add(std::span<const HopQuery> queries) {
+  for (const HopQuery& query : queries) {
+    Target& target = targets_[query];
+    if (++target.users > 1) continue;
+    route(query, target);
+    target.state = state_of(target);
+  }
+}
+
+void NeighbourWatcher::remove(std::span<const HopQuery> queries) {
+  for (const HopQuery& query : queries) {
+    const auto target = targets_.find(query);
+    SLUICE_INVARIANT(target != targets_.end());
+    if (--target->second.users > 0) continue;
     if (target->second.neighbour) unuse(*target->second.neighbour);
     targets_.erase(target);
   }
-  for (const HopQuery& query : queries) {
-    const auto [found, is_new] = targets_.try_emplace(query);
-    if (is_new) route(query, found->second);
-  }
-  update_states(nullptr);
 }
 
 std::vector<HopQuery> NeighbourWatcher::process(Clock::time_point now) {
@@ -97,15 +102,15 @@ std::vector<HopQuery> NeighbourWatcher::process(Clock::time_point now) {
     refresh_due_ = now + refresh_interval;
     refresh();
   }
-  std::vector<HopQuery> changed;
-  if (is_dirty_) update_states(&changed);
+  std::vector<HopQuery> changed = std::exchange(unreported_, {});
+  if (is_dirty_) update_states(changed);
   return changed;
 }
 
-void NeighbourWatcher::settle(const std::set<HopQuery>& queries, milliseconds limit) {
+void NeighbourWatcher::settle(std::span<const HopQuery> queries, milliseconds limit) {
   const Clock::time_point end = Clock::now() + limit;
   for (;;) {
-    process(Clock::now());
+    unreported_ = process(Clock::now());
     const bool waits = std::any_of(queries.begin(), queries.end(), [this](const HopQuery& query) {
       const HopState* state = find(query);
       return state != nullptr && state->is_pending;
@@ -126,6 +131,7 @@ void NeighbourWatcher::release() {
 }
 
 NeighbourWatcher::Clock::time_point NeighbourWatcher::next_deadline() const {
+  if (!unreported_.empty()) return {};
   return routes_due_ ? std::min(*routes_due_, refresh_due_) : refresh_due_;
 }
 
@@ -278,13 +284,13 @@ HopState NeighbourWatcher::state_of(const Target& target) const {
   return state;
 }
 
-void NeighbourWatcher::update_states(std::vector<HopQuery>* changed) {
+void NeighbourWatcher::update_states(std::vector<HopQuery>& changed) {
   is_dirty_ = false;
   for (auto& [query, target] : targets_) {
     HopState state = state_of(target);
     if (state == target.state) continue;
     target.state = std::move(state);
-    if (changed != nullptr) changed->push_back(query);
+    changed.push_back(query);
   }
 }
 

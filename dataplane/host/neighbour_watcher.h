@@ -9,7 +9,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
-#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -47,12 +47,14 @@ class NeighbourWatcher {
 
   static Result<NeighbourWatcher> create();
 
-  // From now on exactly these are watched. Those known before keep their state; their changes are not reported.
-  void watch(const std::set<HopQuery>& queries);
+  // One more user for each of these, and one less. What has a user is watched. The first look at a new one is not
+  // reported as a change.
+  void add(std::span<const HopQuery> queries);
+  void remove(std::span<const HopQuery> queries);
   // Works off what the kernel has told since, and what is due. Returns those whose state is another now.
   std::vector<HopQuery> process(Clock::time_point now);
-  // Waits until none of these is pending or the time is over. Changes of others meanwhile are not reported.
-  void settle(const std::set<HopQuery>& queries, std::chrono::milliseconds limit);
+  // Waits until none of these is pending or the time is over. Changes meanwhile are reported by the next process().
+  void settle(std::span<const HopQuery> queries, std::chrono::milliseconds limit);
   // Takes back what the kernel was asked to keep fresh. For a plane that goes for good.
   void release();
 
@@ -66,6 +68,7 @@ class NeighbourWatcher {
   struct Target {
     HopState state;
     std::optional<NeighbourKey> neighbour;  // none: `state.problem` says why
+    std::size_t users = 0;
   };
   struct Watched {
     Neighbour neighbour;
@@ -83,7 +86,7 @@ class NeighbourWatcher {
   void unuse(const NeighbourKey& key);
   void care_for(Watched& watched);
   void refresh();
-  void update_states(std::vector<HopQuery>* changed);
+  void update_states(std::vector<HopQuery>& changed);
   [[nodiscard]] HopState state_of(const Target& target) const;
 
   NetlinkSocket monitor_;
@@ -94,6 +97,7 @@ class NeighbourWatcher {
   std::optional<Clock::time_point> routes_due_;
   Clock::time_point refresh_due_;
   bool is_dirty_ = false;
+  std::vector<HopQuery> unreported_;
 };
 
 }  // namespace sluice

@@ -9,7 +9,10 @@
 #include <fstream>
 #include <sstream>
 
+#include "control_json.h"
 #include "realtime.h"
+#include "state_file.h"
+#include "state_model.h"
 #include "static_model.h"
 
 namespace sluice {
@@ -30,28 +33,34 @@ HopQuery query_of(const ForwardingBackend& backend) {
   return {backend.key.address, source, is_l2};
 }
 
-std::set<HopQuery> queries_of(const ForwardingModel& model) {
-  std::set<HopQuery> queries;
-  for (const ForwardingBackend& backend : model.backends) queries.insert(query_of(backend));
+std::vector<HopQuery> queries_of(std::span<const ForwardingBackend> backends) {
+  std::vector<HopQuery> queries;
+  queries.reserve(backends.size());
+  for (const ForwardingBackend& backend : backends) queries.push_back(query_of(backend));
   return queries;
+}
+
+// Without what the two begin and end with alike: of a large cluster that changes one backend, next to nothing.
+struct BackendsDiffering {
+  std::span<const ForwardingBackend> before;
+  std::span<const ForwardingBackend> after;
+};
+BackendsDiffering differing(std::span<const ForwardingBackend> before, std::span<const ForwardingBackend> after) {
+  const auto [left, right] = std::mismatch(before.begin(), before.end(), after.begin(), after.end());
+  before = {left, before.end()};
+  after = {right, after.end()};
+  const auto [left_end, right_end] = std::mismatch(before.rbegin(), before.rend(), after.rbegin(), after.rend());
+  return {{before.begin(), left_end.base()}, {after.begin(), right_end.base()}};
 }
 
 std::string count_text(std::size_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
-json::object refused(const Error& error) {
-  return {{"ok", false}, {"error", error.context}, {"exit_code", exit_code_of(error.code)}};
-}
-
-json::object accepted(json::object members) {
-  json::object answer = {{"ok", true}};
-  for (json::key_value_pair& member : members) answer[member.key()] = std::move(member.value());
-  return answer;
-}
-
-json::object accepted(Result<json::object> members) {
-  return members ? accepted(std::move(*members)) : refused(members.error());
+// What a plane starts with. Of a cluster that has not told anything: no services.
+Result<ForwardingModel> first_model_of(const std::optional<ForwardingState>& state, const Config& config) {
+  if (config.plane.control == ControlSource::file) return forwarding_model_of(config);
+  return forwarding_model_of(state ? *state : ForwardingState{}, config.plane, nullptr);
 }
 
 }  // namespace
@@ -79,18 +88,28 @@ ConfigReading read_config_file(const std::string& path, Status (*check)(const Co
 
 Result<std::unique_ptr<Plane>> Plane::start(EventLoop& loop, const PlaneKind& kind, const std::string& config_file,
                                             Config config, Log log) {
-  Result<ForwardingModel> model = forwarding_model_of(config);
+  Source source;
+  if (config.plane.control == ControlSource::cluster) {
+    Result<std::optional<SavedState>> saved = read_state_file(config.plane.state_file);
+    if (!saved) return saved.error();
+    if (*saved) source = {std::move((*saved)->state), (*saved)->saved_realtime_ns};
+  }
+  Result<ForwardingModel> model = first_model_of(source.state, config);
   if (!model) return model.error();
-  Result<std::unique_ptr<Forwarding>> forwarding = kind.open(config, log);
+  Result<std::unique_ptr<Forwarding>> forwarding = kind.open(config, *model, log);
   if (!forwarding) return forwarding.error();
   Result<NeighbourWatcher> neighbours = NeighbourWatcher::create();
   if (!neighbours) return neighbours.error();
   std::unique_ptr<Plane> plane(new Plane(loop, kind, config_file, std::move(config), std::move(log),
                                          std::move(*neighbours), std::move(*forwarding)));
   plane->model_ = std::move(*model);
+  plane->source_ = std::move(source);
+  if (plane->is_of_cluster()) plane->keeper_ = std::make_unique<StateKeeper>(plane->config_.plane.state_file);
   // The socket first: it can be refused, and then the packets' road must not have changed.
   if (Status open = plane->server_.listen(plane->config_.plane.control_socket); !open) return open.error();
-  plane->watch_hops({}, plane->model_, kind.settle_at_start);
+  const std::vector<HopQuery> queries = queries_of(plane->model_.backends);
+  plane->neighbours_.add(queries);
+  plane->neighbours_.settle(queries, kind.settle_at_start);
   const Result<PublishReport> started = plane->forwarding_->start(plane->model_, plane->next_hops(), plane->config_);
   if (!started) return started.error();
   plane->write_hops(nullptr);
@@ -113,7 +132,7 @@ Plane::Plane(EventLoop& loop, const PlaneKind& kind, std::string config_file, Co
       log_(std::move(log)),
       neighbours_(std::move(neighbours)),
       forwarding_(std::move(forwarding)),
-      server_(loop, [this](std::string_view line) { return answer(line); }),
+      server_(loop, [this](std::string_view line) { return reply(line); }),
       started_(Clock::now()) {}
 
 Plane::~Plane() {
@@ -124,6 +143,8 @@ Plane::Clock::time_point Plane::tick(Clock::time_point now) {
   if (is_detached_) return now;
   if (now >= neighbours_.next_deadline()) on_neighbours();
   if (forwarding_->tick(now)) write_hops(nullptr);
+  if (const auto problem = keeper_ ? keeper_->take_problem() : std::nullopt)
+    log_("the cluster's state is not kept for a restart: " + *problem);
   server_.sweep(now);
   return std::min(neighbours_.next_deadline(), now + housekeeping_interval);
 }
@@ -131,7 +152,7 @@ Plane::Clock::time_point Plane::tick(Clock::time_point now) {
 std::string Plane::summary() const {
   std::string text =
       fmt::format("generation {}, {}, {}", forwarding_->writer().generation().value(),
-                  count_text(config_.services.size(), "service"), count_text(model_.backends.size(), "backend"));
+                  count_text(model_.services.size(), "service"), count_text(model_.backends.size(), "backend"));
   for (const InterfaceStatus& one : forwarding_->interfaces()) text += fmt::format(", {} {}", one.name, one.mode);
   return text;
 }
@@ -141,17 +162,6 @@ void Plane::on_neighbours() {
   if (changed.empty()) return;
   const std::set<HopQuery> only(changed.begin(), changed.end());
   write_hops(&only);
-}
-
-// Both what runs and what is coming are watched from here on.
-void Plane::watch_hops(const ForwardingModel& present, const ForwardingModel& coming, milliseconds limit) {
-  std::set<HopQuery> known = queries_of(present);
-  std::set<HopQuery> all = queries_of(coming);
-  std::set<HopQuery> added;
-  std::set_difference(all.begin(), all.end(), known.begin(), known.end(), std::inserter(added, added.begin()));
-  all.merge(known);
-  neighbours_.watch(all);
-  neighbours_.settle(added, limit);
 }
 
 // The error says why there is none, or none yet.
@@ -172,6 +182,7 @@ ImageWriter::NextHopOf Plane::next_hops() const {
 
 // nullptr: all.
 void Plane::write_hops(const std::set<HopQuery>* only) {
+  if (only != nullptr && only->empty()) return;
   for (const ForwardingBackend& backend : model_.backends) {
     const HopQuery query = query_of(backend);
     if (only != nullptr && !only->contains(query)) continue;
@@ -194,6 +205,12 @@ PlaneStatus Plane::status() const {
   status.memory_bytes = forwarding_->memory_bytes();
   status.interfaces = forwarding_->interfaces();
   status.counts = forwarding_->counts();
+  status.source = config_.plane.control;
+  status.fencing = fencing_;
+  if (source_.state) {
+    status.cluster = ClusterStatus{source_.state->generation, source_.state->phase, source_.state->table_hash,
+                                   source_.told_realtime_ns};
+  }
   for (std::size_t pool = 0; pool < model_.pools.size(); ++pool) {
     const ForwardingPool& forwarding = model_.pools[pool];
     for (std::size_t member = 0; member < forwarding.members.size(); ++member) {
@@ -205,9 +222,16 @@ PlaneStatus Plane::status() const {
   return status;
 }
 
-std::string Plane::answer(std::string_view line) {
+RunningPlane Plane::running() {
+  if (!source_.state) return {config_, model_, forwarding_->writer()};
+  if (!shown_) shown_ = config_of(*source_.state, config_.plane, RememberedMembers::kept);
+  return {*shown_, model_, forwarding_->writer()};
+}
+
+ControlReply Plane::reply(std::string_view line) {
   const Result<ControlRequest> request = parse_control_request(line);
   if (!request) return refusal(request.error());
+  if (request->op == ControlOp::publish) return publish_reply(*request);
   return json::serialize(answer(*request));
 }
 
@@ -216,13 +240,15 @@ json::object Plane::answer(const ControlRequest& request) {
     case ControlOp::version:
       return accepted(version_answer(std::string(kind_.name)));
     case ControlOp::status:
-      return accepted(status_answer(running(), status()));
+      return accepted(status_answer(model_, forwarding_->writer(), status()));
     case ControlOp::stats:
       return accepted(stats_answer(running()));
     case ControlOp::drops:
       return accepted(drops_answer(running()));
     case ControlOp::config:
-      return accepted(config_answer(running()));
+      if (source_.state)
+        return accepted(config_answer(config_of(*source_.state, config_.plane, RememberedMembers::left_out)));
+      return accepted(config_answer(config_));
     case ControlOp::table:
       return accepted(table_answer(running(), request));
     case ControlOp::explain: {
@@ -231,9 +257,18 @@ json::object Plane::answer(const ControlRequest& request) {
     }
     case ControlOp::reload:
       return reload_answer();
+    case ControlOp::fence:
+      return fence_answer(Fencing::fenced);
+    case ControlOp::unfence:
+      return fence_answer(Fencing::none);
+    case ControlOp::publish:  // reply() has sent it elsewhere
     case ControlOp::detach:
       break;
   }
+  return detach_answer();
+}
+
+json::object Plane::detach_answer() {
   neighbours_.release();
   forwarding_->detach();
   is_detached_ = true;
@@ -249,7 +284,7 @@ json::object Plane::reload_answer() {
     return {{"ok", false}, {"error", reading.errors.front()}, {"errors", std::move(errors)}, {"exit_code", 2}};
   }
   for (const std::string& warning : reading.warnings) log_("warning: " + warning);
-  const Result<PublishReport> changed = change_to(*reading.config);
+  const Result<PublishReport> changed = reload_from(*reading.config);
   if (!changed) {
     log_("reload refused: " + changed.error().context + "; generation " +
          std::to_string(forwarding_->writer().generation().value()) + " stays");
@@ -263,26 +298,39 @@ json::object Plane::reload_answer() {
 Status Plane::refuse_fixed(const Config& wanted) const {
   std::string_view key = forwarding_->fixed_key_changed(config_, wanted);
   if (wanted.plane.control_socket != config_.plane.control_socket) key = "control_socket";
+  if (wanted.plane.control != config_.plane.control) key = "control";
+  if (wanted.plane.state_file != config_.plane.state_file) key = "state_file";
   if (key.empty()) return {};
   return make_error(ErrorCode::conflict,
                     fmt::format("{} has changed, which a running {} cannot follow; restart it ({})", key,
                                 kind_.program(), kind_.restart_note));
 }
 
-Result<PublishReport> Plane::change_to(const Config& wanted) {
+Result<PublishReport> Plane::reload_from(const Config& wanted) {
   if (Status possible = refuse_fixed(wanted); !possible) return possible.error();
-  Result<ForwardingModel> model = forwarding_model_of(wanted);
+  Result<ForwardingModel> model =
+      is_of_cluster() ? cluster_model_of(source_.state ? *source_.state : ForwardingState{}, wanted.plane)
+                      : forwarding_model_of(wanted);
   if (!model) return model.error();
-  watch_hops(model_, *model, settle_at_reload);
-  const Result<PublishReport> published = forwarding_->publish(*model, next_hops(), wanted);
-  if (!published) {
-    neighbours_.watch(queries_of(model_));
-    return published.error();
-  }
+  return change_to(wanted, std::move(*model));
+}
+
+Result<PublishReport> Plane::change_to(const Config& wanted, ForwardingModel model) {
+  const BackendsDiffering backends = differing(model_.backends, model.backends);
+  const std::vector<HopQuery> going = queries_of(backends.before);
+  const std::vector<HopQuery> coming = queries_of(backends.after);
+  // Both what runs and what is coming are watched meanwhile.
+  neighbours_.add(coming);
+  neighbours_.settle(coming, settle_at_reload);
+  const Result<PublishReport> published = forwarding_->publish(model, next_hops(), wanted);
+  neighbours_.remove(published ? going : coming);
+  if (!published) return published.error();
+  const bool may_lead_elsewhere = wanted.plane != config_.plane;
   config_ = wanted;
-  model_ = std::move(*model);
-  neighbours_.watch(queries_of(model_));
-  write_hops(nullptr);
+  shown_.reset();
+  model_ = std::move(model);
+  const std::set<HopQuery> only(coming.begin(), coming.end());
+  write_hops(may_lead_elsewhere ? nullptr : &only);
   return published;
 }
 

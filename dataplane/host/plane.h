@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The plane: a configuration, what forwards by it, and what keeps the two in step. One thread.
+// The plane: what it is told (by a file, or by the cluster through the control socket), what forwards by it, and what
+// keeps the two in step. One thread, beside the one that keeps the state file.
 #pragma once
 
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,8 +16,10 @@
 #include "event_loop.h"
 #include "forwarding.h"
 #include "forwarding_model.h"
+#include "forwarding_state.h"
 #include "neighbour_watcher.h"
 #include "plane_answers.h"
+#include "state_keeper.h"
 
 namespace sluice {
 
@@ -47,16 +51,28 @@ class Plane {
   Plane(EventLoop& loop, const PlaneKind& kind, std::string config_file, Config config, Log log,
         NeighbourWatcher neighbours, std::unique_ptr<Forwarding> forwarding);
 
-  std::string answer(std::string_view line);
+  // What pools and services come from.
+  struct Source {
+    std::optional<ForwardingState> state;  // of a cluster that has told; a file has none
+    std::uint64_t told_realtime_ns = 0;
+  };
+
+  ControlReply reply(std::string_view line);
+  ControlReply publish_reply(const ControlRequest& request);
   boost::json::object answer(const ControlRequest& request);
+  boost::json::object publish_answer(std::string_view bytes);
+  boost::json::object fence_answer(Fencing fencing);
   boost::json::object reload_answer();
+  boost::json::object detach_answer();
   [[nodiscard]] Status refuse_fixed(const Config& wanted) const;
-  Result<PublishReport> change_to(const Config& wanted);
+  [[nodiscard]] Result<ForwardingModel> cluster_model_of(const ForwardingState& state, const PlaneConfig& plane) const;
+  Result<PublishReport> reload_from(const Config& wanted);
+  Result<PublishReport> change_to(const Config& wanted, ForwardingModel model);
   [[nodiscard]] PlaneStatus status() const;
-  [[nodiscard]] RunningPlane running() const { return {config_, model_, forwarding_->writer()}; }
+  [[nodiscard]] RunningPlane running();
+  [[nodiscard]] bool is_of_cluster() const { return config_.plane.control == ControlSource::cluster; }
 
   void on_neighbours();
-  void watch_hops(const ForwardingModel& present, const ForwardingModel& coming, std::chrono::milliseconds limit);
   void write_hops(const std::set<HopQuery>* only);
   [[nodiscard]] Result<NextHop> next_hop_of(const ForwardingBackend& backend) const;
   [[nodiscard]] ImageWriter::NextHopOf next_hops() const;
@@ -64,11 +80,15 @@ class Plane {
   EventLoop& loop_;
   const PlaneKind& kind_;
   std::string config_file_;
-  Config config_;
+  Config config_;  // of a cluster: only its plane
+  Source source_;
+  std::optional<Config> shown_;  // config_ and what the cluster has told, once somebody asks
   ForwardingModel model_;
+  Fencing fencing_ = Fencing::none;
   Log log_;
   NeighbourWatcher neighbours_;
   std::unique_ptr<Forwarding> forwarding_;
+  std::unique_ptr<StateKeeper> keeper_;  // of a cluster
   ControlServer server_;
   Clock::time_point started_;
   bool is_detached_ = false;

@@ -203,10 +203,22 @@ json::object explanation(const RunningPlane& running, const FlowAnswer& answer) 
   return made;
 }
 
-std::size_t members_count(const Config& config) {
+std::size_t members_count(const ForwardingModel& model) {
   std::size_t count = 0;
-  for (const PoolConfig& pool : config.pools) count += pool.members.size();
+  for (const ForwardingPool& pool : model.pools) count += pool.members.size();
   return count;
+}
+
+std::uint64_t age_seconds(std::uint64_t now_ns, std::uint64_t then_ns) {
+  return now_ns > then_ns ? (now_ns - then_ns) / 1000000000 : 0;
+}
+
+json::value cluster_value(const PlaneStatus& status) {
+  if (!status.cluster) return nullptr;
+  return {{"generation", status.cluster->generation},
+          {"phase", text(to_text(status.cluster->phase))},
+          {"table_hash", hash_text(status.cluster->table_hash)},
+          {"age_seconds", age_seconds(status.now_realtime_ns, status.cluster->told_realtime_ns)}};
 }
 
 }  // namespace
@@ -218,9 +230,8 @@ json::object version_answer(const std::string& plane) {
           {"hash_version", SLUICE_HASH_VERSION}};
 }
 
-json::object status_answer(const RunningPlane& running, const PlaneStatus& status) {
-  const std::uint64_t updated = running.writer.tables().control->active.updated_ns;
-  const std::uint64_t age_ns = status.now_realtime_ns > updated ? status.now_realtime_ns - updated : 0;
+json::object status_answer(const ForwardingModel& model, const ImageWriter& writer, const PlaneStatus& status) {
+  const std::uint64_t updated = writer.tables().control->active.updated_ns;
   json::array interfaces;
   for (const InterfaceStatus& one : status.interfaces)
     interfaces.push_back({{"name", one.name}, {"mode", one.mode}, {"note", one.note}});
@@ -234,13 +245,16 @@ json::object status_answer(const RunningPlane& running, const PlaneStatus& statu
   }
   return {{"version", SLUICE_VERSION},
           {"plane", status.plane},
-          {"generation", running.writer.generation().value()},
-          {"updated_seconds", age_ns / 1000000000},
+          {"generation", writer.generation().value()},
+          {"updated_seconds", age_seconds(status.now_realtime_ns, updated)},
           {"uptime_seconds", status.uptime.count()},
           {"config_file", status.config_file},
-          {"services", running.config.services.size()},
-          {"pools", running.config.pools.size()},
-          {"backends", members_count(running.config)},
+          {"source", text(to_text(status.source))},
+          {"cluster", cluster_value(status)},
+          {"fenced", status.fencing == Fencing::fenced},
+          {"services", model.services.size()},
+          {"pools", model.pools.size()},
+          {"backends", members_count(model)},
           {"interfaces", std::move(interfaces)},
           {"counts", std::move(counts)},
           {"unresolved", std::move(unresolved)},
@@ -283,8 +297,8 @@ json::object drops_answer(const RunningPlane& running) {
   return {{"rx_packets", totals.rx_packets}, {"reasons", std::move(reasons)}};
 }
 
-json::object config_answer(const RunningPlane& running) {
-  return {{"config", print_config(running.config)}};
+json::object config_answer(const Config& config) {
+  return {{"config", print_config(config)}};
 }
 
 Result<json::object> table_answer(const RunningPlane& running, const ControlRequest& request) {

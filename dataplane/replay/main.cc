@@ -17,6 +17,9 @@
 #include "flow_text.h"
 #include "packet_replay.h"
 #include "replay_report.h"
+#include "saved_state.h"
+#include "state_model.h"
+#include "static_model.h"
 
 namespace {
 
@@ -31,6 +34,7 @@ constexpr int exit_not_found = 3;
 
 struct Options {
   std::string config_file;
+  std::string state_file;
   std::string input;
   std::string output;
   std::string mac = "02:00:00:00:00:01,02:00:00:00:00:02";
@@ -50,6 +54,8 @@ int parse_options(int argc, char** argv, Options& options) {
       "What the plane would do with the frames of a capture: the packet path of Sluice over files. Needs no privileges "
       "and touches no interface.");
   app.add_option("--config", options.config_file, "configuration file (TOML)")->required();
+  app.add_option("--state", options.state_file,
+                 "state file of a plane whose configuration says control = \"cluster\": its pools and services");
   app.add_option("--in", options.input, "capture to read: pcap or pcapng of Ethernet frames; - is standard input")
       ->required();
   app.add_option("--out", options.output, "capture to write: the frames the plane would send");
@@ -92,16 +98,22 @@ Result<sluice::ReplayNextHop> parse_next_hop(const std::string& text) {
                                         text));
 }
 
-Result<sluice::Config> read_config(const std::string& path) {
+Result<std::string> read_file(const std::string& path) {
   errno = 0;
-  std::ifstream file(path);
+  std::ifstream file(path, std::ios::binary);
   std::stringstream text;
   if (file) text << file.rdbuf();
   // An empty file sets the fail bit of `text`; a directory the bad bit of `file`.
   if (!file.is_open() || file.bad())
     return sluice::make_error(errno == ENOENT ? ErrorCode::not_found : ErrorCode::io,
                               fmt::format("{}: cannot read it: {}", path, std::strerror(errno)));
-  sluice::ConfigOutcome outcome = sluice::parse_config(text.str(), path);
+  return text.str();
+}
+
+Result<sluice::Config> read_config(const std::string& path) {
+  const Result<std::string> text = read_file(path);
+  if (!text) return text.error();
+  sluice::ConfigOutcome outcome = sluice::parse_config(*text, path);
   for (const sluice::Diagnostic& warning : outcome.warnings)
     fmt::print(stderr, "{}:{}:{}: warning: {}\n", path, warning.line, warning.column, warning.message);
   if (outcome.ok()) return std::move(*outcome.config);
@@ -110,11 +122,29 @@ Result<sluice::Config> read_config(const std::string& path) {
   return sluice::make_error(ErrorCode::invalid_argument, errors);
 }
 
+// Of the file alone, or of what a plane of a cluster was told and the host's part.
+Result<sluice::ForwardingModel> read_model(const Options& options) {
+  const Result<sluice::Config> config = read_config(options.config_file);
+  if (!config) return config.error();
+  const bool is_of_cluster = config->plane.control == sluice::ControlSource::cluster;
+  if (is_of_cluster == options.state_file.empty()) {
+    const std::string_view what = is_of_cluster ? "control = \"cluster\": name the plane's state file with --state"
+                                                : "it has pools and services of its own; leave out --state";
+    return sluice::make_error(ErrorCode::invalid_argument, fmt::format("{}: {}", options.config_file, what));
+  }
+  if (!is_of_cluster) return sluice::forwarding_model_of(*config);
+  const Result<std::string> content = read_file(options.state_file);
+  if (!content) return content.error();
+  const Result<sluice::ForwardingState> state = sluice::decode_saved_state(*content);
+  if (!state) return sluice::make_error(ErrorCode::invalid_argument, options.state_file + ": " + state.error().context);
+  return sluice::forwarding_model_of(*state, config->plane, nullptr);
+}
+
 // Creating the output empties it, and that must not be the input or the configuration.
 Status refuse_overwriting(const Options& options) {
   struct stat output {};
   if (stat(options.output.c_str(), &output) != 0) return {};
-  for (const std::string& path : {options.input, options.config_file}) {
+  for (const std::string& path : {options.input, options.config_file, options.state_file}) {
     struct stat other {};
     if (stat(path.c_str(), &other) == 0 && S_ISREG(other.st_mode) && other.st_dev == output.st_dev &&
         other.st_ino == output.st_ino)
@@ -198,9 +228,9 @@ class Run {
 int run(const Options& options) {
   const Result<sluice::ReplayNextHop> next_hop = parse_next_hop(options.mac);
   if (!next_hop) return fail(next_hop.error());
-  Result<sluice::Config> config = read_config(options.config_file);
-  if (!config) return fail(config.error());
-  auto replay = sluice::PacketReplay::create(*config, *next_hop);
+  const Result<sluice::ForwardingModel> model = read_model(options);
+  if (!model) return fail(model.error());
+  auto replay = sluice::PacketReplay::create(*model, *next_hop);
   if (!replay) return fail(replay.error());
   auto input = sluice::CaptureReader::open(options.input);
   if (!input) return fail(input.error());

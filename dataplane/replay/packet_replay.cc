@@ -5,7 +5,6 @@
 #include <map>
 
 #include "sluice_pipeline.h"
-#include "static_model.h"
 
 namespace sluice {
 namespace {
@@ -38,11 +37,10 @@ std::vector<std::string> names_of(const ForwardingModel& model) {
 PacketReplay::PacketReplay(const ForwardingModel& model)
     : memory_(image_sizes_for(model, one_worker)), writer_(memory_.tables(), one_worker, [] {}) {}
 
-Result<std::unique_ptr<PacketReplay>> PacketReplay::create(const Config& config, const ReplayNextHop& next_hop) {
-  const Result<ForwardingModel> model = forwarding_model_of(config);
-  if (!model) return model.error();
-  std::unique_ptr<PacketReplay> replay(new PacketReplay(*model));
-  if (Status published = replay->publish(*model, next_hop); !published) return published.error();
+Result<std::unique_ptr<PacketReplay>> PacketReplay::create(const ForwardingModel& model,
+                                                           const ReplayNextHop& next_hop) {
+  std::unique_ptr<PacketReplay> replay(new PacketReplay(model));
+  if (Status published = replay->publish(model, next_hop); !published) return published.error();
   return replay;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The packet path over a configuration, in ordinary memory: one worker, no interfaces, no clock, no privileges.
+// The packet path over a model, in ordinary memory: one worker, no interfaces, no clock, no privileges.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "config.h"
+#include "forwarding_model.h"
 #include "image_memory.h"
 #include "image_reader.h"
 
@@ -33,7 +33,7 @@ struct ReplayVerdict {
 
 class PacketReplay {
  public:
-  static Result<std::unique_ptr<PacketReplay>> create(const Config& config, const ReplayNextHop& next_hop);
+  static Result<std::unique_ptr<PacketReplay>> create(const ForwardingModel& model, const ReplayNextHop& next_hop);
 
   // `tick`: seconds, never less than the time before.
   ReplayVerdict run(std::span<const std::uint8_t> frame, std::uint32_t tick);

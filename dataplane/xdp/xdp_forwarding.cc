@@ -40,7 +40,7 @@ const PlaneKind xdp_plane = {
     .detach_left = XdpForwarding::detach_left,
 };
 
-Result<std::unique_ptr<Forwarding>> XdpForwarding::open(const Config& config, const Log& log) {
+Result<std::unique_ptr<Forwarding>> XdpForwarding::open(const Config& config, const ForwardingModel&, const Log& log) {
   for (const std::string& name : config.plane.interfaces) {
     if (const Result<Interface> interface = find_interface(name); !interface) return interface.error();
   }

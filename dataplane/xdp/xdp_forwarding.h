@@ -23,7 +23,7 @@ namespace sluice {
 class XdpForwarding final : public Forwarding {
  public:
   // Takes the pin directory. Nothing in it is changed before start().
-  static Result<std::unique_ptr<Forwarding>> open(const Config& config, const Log& log);
+  static Result<std::unique_ptr<Forwarding>> open(const Config& config, const ForwardingModel& model, const Log& log);
   // What an earlier process left on interfaces and in the pin directory.
   static Result<std::string> detach_left(const Config& config);
 

@@ -56,7 +56,7 @@ TEST(Config, EveryKeyIsRead) {
       "hash_key = \"FFfe02030405060708090a0b0c0d0e0f\"\n"
       "[plane]\ninterfaces = [\"eth0\", \"eth1\"]\nmode = \"native\"\nsource_ipv4 = \"10.0.0.2\"\n"
       "source_ipv6 = \"fd00::2\"\ncontrol_socket = \"/tmp/s\"\npin_directory = \"/tmp/p\"\nflows_per_cpu = 1024\n"
-      "new_flows_per_second = 0\nicmp_per_second = 5\n"
+      "new_flows_per_second = 0\nicmp_per_second = 5\ncontrol = \"file\"\nstate_file = \"/tmp/t\"\n"
       "[plane.dpdk]\nworkers = 2\ncpus = [5, 0]\nidle = \"spin\"\nmemory = \"huge\"\npacket_buffers = 1024\n"
       "ports = [ { device = \"net_tap0,iface=x\", queues = 4, kernel_interface = \"up0\", mtu = 9216 }, { device = "
       "\"0A:00.7\" } ]\n"
@@ -76,10 +76,18 @@ TEST(Config, EveryKeyIsRead) {
                         IdleMode::spin,
                         PacketMemory::huge,
                         1024};
-  EXPECT_EQ(
-      config.plane,
-      (PlaneConfig{
-          {"eth0", "eth1"}, PlaneMode::native, ip("10.0.0.2"), ip("fd00::2"), "/tmp/s", "/tmp/p", 1024, 0, 5, dpdk}));
+  EXPECT_EQ(config.plane, (PlaneConfig{{"eth0", "eth1"},
+                                       PlaneMode::native,
+                                       ip("10.0.0.2"),
+                                       ip("fd00::2"),
+                                       "/tmp/s",
+                                       "/tmp/p",
+                                       1024,
+                                       0,
+                                       5,
+                                       ControlSource::file,
+                                       "/tmp/t",
+                                       dpdk}));
   EXPECT_EQ(config.pools[1], (PoolConfig{"dns",
                                          Encapsulation::gue,
                                          PortHost(7000),
@@ -93,7 +101,7 @@ TEST(Config, EveryKeyIsRead) {
   EXPECT_EQ(find_service(config, "dns"), &config.services[0]);
   EXPECT_EQ(find_service(config, "web"), nullptr);
   ASSERT_EQ(outcome.warnings.size(), 1U);
-  EXPECT_EQ(to_string(outcome.warnings[0], "c"), "c:19:1: pool \"other\": no service uses it");
+  EXPECT_EQ(to_string(outcome.warnings[0], "c"), "c:21:1: pool \"other\": no service uses it");
 }
 
 TEST(Config, WarnsAboutAPoolThatCanServeNothing) {
@@ -251,6 +259,8 @@ ports = [ { device = "net_tap0,remote=a\"\\b", kernel_interface = "up\"0" }, { d
   ASSERT_TRUE(outcome.ok()) << errors_text(outcome);
   const std::string printed = print_config(*outcome.config);
   EXPECT_NE(printed.find(R"(icmp_per_second = 1000
+control = "file"
+state_file = "/var/lib/sluice/plane-state"
 
 [plane.dpdk]
 ports = [
@@ -282,6 +292,8 @@ pin_directory = "/sys/fs/bpf/sluice"
 flows_per_cpu = 262144
 new_flows_per_second = 200000
 icmp_per_second = 1000
+control = "file"
+state_file = "/var/lib/sluice/plane-state"
 
 [[pool]]
 name = "web"
@@ -312,6 +324,19 @@ TEST(Config, TheHashKeyIsInNoMessage) {
     EXPECT_NE(text, "");
     EXPECT_EQ(text.find("00112233"), std::string::npos) << text;
   }
+}
+
+TEST(Config, OfTheClusterHasAPlaneOnly) {
+  const ConfigOutcome outcome =
+      parse_config("[plane]\ncontrol = \"cluster\"\nstate_file = \"/var/x\"\nsource_ipv4 = \"10.0.0.2\"\n", "a.toml");
+  ASSERT_TRUE(outcome.ok()) << errors_text(outcome);
+  EXPECT_TRUE(outcome.warnings.empty());
+  EXPECT_EQ(outcome.config->plane.control, ControlSource::cluster);
+  EXPECT_EQ(outcome.config->plane.state_file, "/var/x");
+  EXPECT_TRUE(outcome.config->pools.empty());
+  const ConfigOutcome again = parse_config(print_config(*outcome.config), "b.toml");
+  ASSERT_TRUE(again.ok()) << errors_text(again);
+  EXPECT_EQ(*again.config, *outcome.config);
 }
 
 }  // namespace

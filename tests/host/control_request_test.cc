@@ -17,7 +17,8 @@ TEST(ControlRequest, EveryOp) {
   const std::pair<const char*, ControlOp> ops[] = {{"version", ControlOp::version}, {"status", ControlOp::status},
                                                    {"stats", ControlOp::stats},     {"drops", ControlOp::drops},
                                                    {"table", ControlOp::table},     {"config", ControlOp::config},
-                                                   {"reload", ControlOp::reload},   {"detach", ControlOp::detach}};
+                                                   {"reload", ControlOp::reload},   {"detach", ControlOp::detach},
+                                                   {"fence", ControlOp::fence},     {"unfence", ControlOp::unfence}};
   for (const auto& [name, op] : ops) {
     const Result<ControlRequest> request = parse_control_request(std::string("{\"op\":\"") + name + "\"}");
     ASSERT_TRUE(request) << name;
@@ -37,6 +38,17 @@ TEST(ControlRequest, Members) {
   ASSERT_TRUE(table);
   EXPECT_TRUE(table->owners);
   EXPECT_EQ(table->pool, "web");
+}
+
+TEST(ControlRequest, PublishSaysHowMuchFollows) {
+  const auto publish = parse_control_request(R"({"op":"publish","bytes":5000000000})");
+  ASSERT_TRUE(publish);
+  EXPECT_EQ(publish->op, ControlOp::publish);
+  EXPECT_EQ(publish->bytes, 5000000000U);
+  for (const char* bytes : {"0", "-1", "1.5", "\"7\"", "18446744073709551615"})
+    EXPECT_NE(error_of(std::string(R"({"op":"publish","bytes":)") + bytes + "}"), "") << bytes;
+  EXPECT_NE(error_of(R"({"op":"publish"})").find("\"bytes\""), std::string::npos);
+  EXPECT_NE(error_of(R"({"op":"fence","bytes":7})").find("takes no"), std::string::npos);
 }
 
 TEST(ControlRequest, Refusals) {

@@ -151,6 +151,83 @@ TEST_F(ControlServerTest, SendsLargeAnswersAndStopsReadingMeanwhile) {
   EXPECT_EQ(text, large + "\n" + large + "\n");
 }
 
+// "get N": so many bytes follow, which come back. "pass N": they follow and are dropped. "close": no more is read.
+ControlReply with_payload(std::string_view line) {
+  ControlReply reply("<" + std::string(line) + ">");
+  if (line.starts_with("get ")) {
+    reply.payload_bytes = static_cast<std::size_t>(std::atoi(std::string(line.substr(4)).c_str()));
+    reply.on_payload = [](std::string_view bytes) { return "got " + std::string(bytes); };
+  }
+  if (line.starts_with("pass "))
+    reply.payload_bytes = static_cast<std::size_t>(std::atoi(std::string(line.substr(5)).c_str()));
+  reply.closes = line == "close";
+  return reply;
+}
+
+TEST_F(ControlServerTest, TakesBytesBehindALineHoweverTheyAreCut) {
+  ControlServer server(loop_, with_payload);
+  ASSERT_TRUE(server.listen(path_));
+  const UniqueFd one = connected();
+  say(one, "a\nget 5\nx\ny\nzb\n");
+  EXPECT_EQ(heard(one), "<a>\ngot x\ny\nz\n<b>\n");
+  say(one, "get 6\nab");
+  EXPECT_EQ(heard(one), "");
+  say(one, "cd");
+  EXPECT_EQ(heard(one), "");
+  say(one, "efnext\npass 3\n\n");
+  EXPECT_EQ(heard(one), "got abcdef\n<next>\n<pass 3>\n");
+  say(one, "\n\nlast\n");
+  EXPECT_EQ(heard(one), "<last>\n");
+  say(one, "close\nnot read\n");
+  EXPECT_EQ(heard(one), "<close>\n<end>");
+}
+
+TEST_F(ControlServerTest, TakesALargePayload) {
+  std::size_t size = 0;
+  ControlServer server(loop_, [&size](std::string_view) {
+    ControlReply reply{std::string()};
+    reply.payload_bytes = 10 << 20;
+    reply.on_payload = [&size](std::string_view bytes) {
+      size = bytes.size();
+      return std::string(bytes.substr(bytes.size() - 3));
+    };
+    return reply;
+  });
+  ASSERT_TRUE(server.listen(path_));
+  const UniqueFd one = connected();
+  std::string text = "x\n" + std::string(10 << 20, 'p');
+  text.replace(text.size() - 3, 3, "end");
+  std::string_view left = text;
+  while (!left.empty()) {
+    const ssize_t sent = send(one.get(), left.data(), left.size(), MSG_NOSIGNAL);
+    if (sent > 0) left.remove_prefix(static_cast<std::size_t>(sent));
+    ASSERT_TRUE(loop_.run_once(milliseconds(1)));
+  }
+  EXPECT_EQ(heard(one), "end\n");
+  EXPECT_EQ(size, 10U << 20);
+}
+
+TEST_F(ControlServerTest, OnePayloadAtATimeAndNotForever) {
+  ControlServer server(loop_, with_payload);
+  ASSERT_TRUE(server.listen(path_));
+  const UniqueFd slow = connected();
+  const UniqueFd other = connected();
+  say(slow, "get 100\nx");
+  EXPECT_EQ(heard(slow), "");
+  say(other, "get 3\nabcstill here\n");
+  const std::string text = heard(other);
+  EXPECT_NE(text.find("another client is sending"), std::string::npos) << text;
+  EXPECT_TRUE(text.ends_with("<still here>\n")) << text;
+  // However busily it drips.
+  server.sweep(ControlServer::Clock::now() + std::chrono::seconds(29));
+  say(slow, "y");
+  EXPECT_EQ(heard(slow), "");
+  server.sweep(ControlServer::Clock::now() + std::chrono::seconds(31));
+  EXPECT_EQ(heard(slow), "<end>");
+  say(other, "get 3\nabc");
+  EXPECT_EQ(heard(other), "got abc\n");
+}
+
 TEST_F(ControlServerTest, TakesThePlaceOfTheDeadOnly) {
   {
     ControlServer server(loop_, echo);

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -28,7 +27,6 @@ class SharedVector {
     static const Items none;
     return items_ ? *items_ : none;
   }
-  operator std::span<const T>() const { return items(); }
   [[nodiscard]] std::size_t size() const { return items().size(); }
   [[nodiscard]] bool empty() const { return items().empty(); }
   [[nodiscard]] const T& operator[](std::size_t i) const { return items()[i]; }

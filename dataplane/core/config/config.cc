@@ -59,6 +59,10 @@ std::string_view to_text(PacketMemory memory) {
   return "?";
 }
 
+std::string_view to_text(ControlSource control) {
+  return control == ControlSource::file ? "file" : "cluster";
+}
+
 std::string_view device_name(std::string_view device) {
   return device.substr(0, device.find(','));
 }

@@ -20,6 +20,7 @@ enum class PlaneMode : std::uint8_t { automatic, native, generic };
 enum class Encapsulation : std::uint8_t { ipip, gue, l2 };
 enum class Protocol : std::uint8_t { tcp = 6, udp = 17 };  // IANA numbers
 enum class IdleMode : std::uint8_t { spin, adaptive };
+enum class ControlSource : std::uint8_t { file, cluster };
 enum class PacketMemory : std::uint8_t { automatic, huge, ordinary };
 
 // As written in the file: "auto", "ipip", "tcp".
@@ -28,6 +29,7 @@ std::string_view to_text(Encapsulation encapsulation);
 std::string_view to_text(Protocol protocol);
 std::string_view to_text(IdleMode idle);
 std::string_view to_text(PacketMemory memory);
+std::string_view to_text(ControlSource control);
 
 using HashKeyBytes = std::array<std::uint8_t, 16>;
 
@@ -98,7 +100,10 @@ struct PlaneConfig {
   std::uint32_t flows_per_cpu = 262144;  // a power of two
   std::uint32_t new_flows_per_second = 200000;
   std::uint32_t icmp_per_second = 1000;
-  std::optional<DpdkConfig> dpdk = std::nullopt;  // sluice-dpdk asks for it, others pass it by
+  // Where pools, services and the hash key come from. cluster: the Config of the file has none of them.
+  ControlSource control = ControlSource::file;
+  std::string state_file = "/var/lib/sluice/plane-state";  // of control = cluster
+  std::optional<DpdkConfig> dpdk = std::nullopt;           // sluice-dpdk asks for it, others pass it by
 
   friend bool operator==(const PlaneConfig&, const PlaneConfig&) = default;
 };
@@ -177,7 +182,7 @@ const PoolConfig* find_pool(const Config& config, std::string_view name);
 const ServiceConfig* find_service(const Config& config, std::string_view name);
 
 // Canonical TOML: fixed key order, every default written out, order of pools, members and services kept.
-// parse_config(print_config(c)) gives c again.
+// parse_config(print_config(c)) gives c again. What comes from the cluster is not in it.
 std::string print_config(const Config& config);
 
 }  // namespace sluice

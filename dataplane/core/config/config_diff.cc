@@ -23,6 +23,8 @@ Fields fields_of(const Config& config) {
           {"source_ipv6", optional_text(plane.source_ipv6)},
           {"control_socket", plane.control_socket},
           {"pin_directory", plane.pin_directory},
+          {"control", std::string(to_text(plane.control))},
+          {"state_file", plane.state_file},
           {"flows_per_cpu", std::to_string(plane.flows_per_cpu)},
           {"new_flows_per_second", std::to_string(plane.new_flows_per_second)},
           {"icmp_per_second", std::to_string(plane.icmp_per_second)}};

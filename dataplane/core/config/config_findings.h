@@ -102,6 +102,8 @@ struct PlacedPlane {
   Field<std::uint32_t> flows_per_cpu;
   Field<std::uint32_t> new_flows_per_second;
   Field<std::uint32_t> icmp_per_second;
+  Field<ControlSource> control;
+  Field<std::string> state_file;
   std::optional<DpdkConfig> dpdk;  // whole if there is no error: nothing outside of it asks for its places
 };
 

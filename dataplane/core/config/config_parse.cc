@@ -22,6 +22,8 @@ constexpr Choice<PlaneMode> mode_choices[] = {
     {"auto", PlaneMode::automatic}, {"native", PlaneMode::native}, {"generic", PlaneMode::generic}};
 constexpr Choice<Encapsulation> encapsulation_choices[] = {
     {"ipip", Encapsulation::ipip}, {"gue", Encapsulation::gue}, {"l2", Encapsulation::l2}};
+constexpr Choice<ControlSource> control_choices[] = {{"file", ControlSource::file},
+                                                     {"cluster", ControlSource::cluster}};
 constexpr Choice<Protocol> protocol_choices[] = {{"tcp", Protocol::tcp}, {"udp", Protocol::udp}};
 
 int hex_digit(char c) {
@@ -157,6 +159,9 @@ PlacedPlane read_plane(TableReader& top, Findings& findings) {
       defaults.new_flows_per_second);
   placed.icmp_per_second = plane.integer_or<std::uint32_t>(
       "icmp_per_second", {0, config_limits::icmp_per_second_max, "0 = answer none"}, defaults.icmp_per_second);
+  placed.control = plane.choice<ControlSource>("control", control_choices);
+  if (!plane.present("control")) placed.control.value = defaults.control;
+  placed.state_file = read_path(plane, "state_file", defaults.state_file, config_limits::directory_length_max);
   placed.dpdk = read_dpdk(plane, findings);
   plane.finish(top_values);
   return placed;
@@ -272,11 +277,28 @@ std::vector<const toml::table*> top_tables(TableReader& top, std::string_view ke
   return tables;
 }
 
+// Two sources of the same thing would be one too many.
+void refuse_cluster_content(TableReader& top) {
+  for (const std::string_view key : {"hash_key", "pool", "service"}) {
+    const toml::node* node = top.find(key);
+    if (node == nullptr) continue;
+    top.fault(place_of(node->source()), fmt::format("{} comes from the cluster, as [plane] control = \"cluster\" says; "
+                                                    "allowed: only [plane] here, or control = \"file\"",
+                                                    key));
+  }
+}
+
 PlacedConfig read_config(const toml::table& document, Findings& findings) {
   PlacedConfig placed;
   TableReader top(document, Place{}, "", findings);
-  placed.hash_key = read_hash_key(top);
   placed.plane = read_plane(top, findings);
+  if (placed.plane.control.value == ControlSource::cluster) {
+    placed.hash_key.value = HashKeyBytes{};
+    refuse_cluster_content(top);
+    top.finish();
+    return placed;
+  }
+  placed.hash_key = read_hash_key(top);
   for (const toml::table* table : top_tables(top, "pool", config_limits::pools_max)) {
     placed.pools.push_back(read_pool(*table, placed.pools.size(), findings));
   }
@@ -305,6 +327,8 @@ Config assemble(const PlacedConfig& placed) {
                   plane.flows_per_cpu.value.value(),
                   plane.new_flows_per_second.value.value(),
                   plane.icmp_per_second.value.value(),
+                  plane.control.value.value(),
+                  plane.state_file.value.value(),
                   plane.dpdk};
   std::vector<std::pair<std::string_view, std::uint32_t>> pool_indices;
   for (const PlacedPool& pool : placed.pools) {

@@ -47,6 +47,7 @@ void print_plane(const PlaneConfig& plane, std::back_insert_iterator<std::string
   fmt::format_to(out, "flows_per_cpu = {}\n", plane.flows_per_cpu);
   fmt::format_to(out, "new_flows_per_second = {}\n", plane.new_flows_per_second);
   fmt::format_to(out, "icmp_per_second = {}\n", plane.icmp_per_second);
+  fmt::format_to(out, "control = \"{}\"\nstate_file = {}\n", to_text(plane.control), toml_string(plane.state_file));
   if (plane.dpdk) print_dpdk(*plane.dpdk, out);
 }
 
@@ -78,6 +79,10 @@ void print_service(const Config& config, const ServiceConfig& service, std::back
 std::string print_config(const Config& config) {
   std::string text;
   const std::back_insert_iterator<std::string> out(text);
+  if (config.plane.control == ControlSource::cluster) {
+    print_plane(config.plane, out);
+    return text.substr(1);
+  }
   fmt::format_to(out, "hash_key = \"{:02x}\"\n", fmt::join(config.hash_key, ""));
   if (config.services.empty()) fmt::format_to(out, "service = []\n");
   print_plane(config.plane, out);

@@ -56,6 +56,7 @@ struct ForwardingPool {
   SharedVector<std::string> member_names;
   SharedVector<std::uint16_t> slots;  // member index per slot, no flag; empty = no eligible backend
   SharedVector<PreviousOwners> past;  // unstable slots, ascending
+  std::uint16_t mtu = 0;              // of the outer packet, for who has to carry it; the image does not ask
   bool chain = false;                 // backends run the second chance
 };
 

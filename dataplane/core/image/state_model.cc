@@ -62,6 +62,7 @@ ForwardingPool pool_of(const StatePool& pool, SharedVector<std::uint32_t> member
   ForwardingPool forwarding;
   forwarding.name = pool.name;
   forwarding.members = std::move(members);
+  forwarding.mtu = pool.mtu;
   std::vector<std::string> names;
   names.reserve(pool.members.size());
   for (const StateMember& member : pool.members) names.push_back(member.name);
@@ -140,6 +141,8 @@ Config config_of(const ForwardingState& state, const PlaneConfig& plane, Remembe
   Config config;
   config.hash_key = state.hash_key;
   config.plane = plane;
+  // Pools and services that stand in it are its own.
+  config.plane.control = ControlSource::file;
   config.pools.reserve(state.pools.size());
   for (const SharedPool& pool : state.pools) {
     PoolConfig& made = config.pools.emplace_back();

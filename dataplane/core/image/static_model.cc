@@ -15,6 +15,7 @@ Result<ForwardingPool> pool_of(const PoolConfig& pool, const std::vector<std::ui
   ForwardingPool forwarding;
   forwarding.name = pool.name;
   forwarding.members = members;
+  forwarding.mtu = pool.mtu;
   std::vector<std::string> names;
   for (const MemberConfig& member : pool.members) names.push_back(member.name);
   forwarding.member_names = std::move(names);

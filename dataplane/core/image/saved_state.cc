@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "saved_state.h"
+
+#include "byte_codec.h"
+#include "siphash.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::string_view magic = "SLUICEST";
+constexpr SipKey digest_key = sip_key("sluice-state-f01");
+
+}  // namespace
+
+Result<std::string> encode_saved_state(const ForwardingState& state) {
+  const std::string encoded = encode_state(state, nullptr);
+  if (encoded.size() > state_bytes_max) return make_error(ErrorCode::out_of_capacity, "the state is too long");
+  ByteWriter content;
+  content.reserve(encoded.size() + 24);
+  content.put_raw(magic);
+  content.put(std::uint64_t{encoded.size()});
+  content.put(siphash24(digest_key, encoded));
+  content.put_raw(encoded);
+  return content.take();
+}
+
+Result<ForwardingState> decode_saved_state(std::string_view content) {
+  ByteReader reader(content);
+  if (reader.get_raw(magic.size()) != magic) return make_error(ErrorCode::invalid_argument, "this is no saved state");
+  const auto length = reader.get<std::uint64_t>();
+  const auto digest = reader.get<std::uint64_t>();
+  const std::string_view encoded = reader.get_raw(reader.left());
+  if (!reader.ok() || encoded.size() != length || siphash24(digest_key, encoded) != digest)
+    return make_error(ErrorCode::invalid_argument, "the saved state is damaged");
+  Result<DecodedState> decoded = decode_state(encoded, nullptr);
+  if (!decoded) return decoded.error();
+  if (!decoded->need.empty()) return make_error(ErrorCode::invalid_argument, "the saved state is not whole");
+  return std::move(decoded->state);
+}
+
+}  // namespace sluice

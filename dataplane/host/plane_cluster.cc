@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of a plane that the cluster talks to.
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+#include "control_json.h"
+#include "plane.h"
+#include "realtime.h"
+#include "state_model.h"
+
+namespace sluice {
+
+namespace json = boost::json;
+
+Result<ForwardingModel> Plane::cluster_model_of(const ForwardingState& state, const PlaneConfig& plane) const {
+  if (!source_.state) return forwarding_model_of(state, plane, nullptr);
+  const ModelBefore before{*source_.state, config_.plane, model_};
+  return forwarding_model_of(state, plane, &before);
+}
+
+ControlReply Plane::publish_reply(const ControlRequest& request) {
+  if (request.bytes > state_bytes_max) {
+    ControlReply reply(refusal(make_error(ErrorCode::invalid_argument, fmt::format("{} bytes are too many; allowed: {}",
+                                                                                   request.bytes, state_bytes_max))));
+    reply.closes = true;
+    return reply;
+  }
+  ControlReply reply{std::string()};
+  reply.payload_bytes = static_cast<std::size_t>(request.bytes);
+  if (!is_of_cluster()) {
+    reply.text = refusal(make_error(
+        ErrorCode::conflict, fmt::format("this {} forwards by its file {}; write control = \"cluster\" under [plane] "
+                                         "and restart it to have it told by sluiced",
+                                         kind_.program(), config_file_)));
+    return reply;
+  }
+  reply.on_payload = [this](std::string_view bytes) { return json::serialize(publish_answer(bytes)); };
+  return reply;
+}
+
+json::object Plane::publish_answer(std::string_view bytes) {
+  const auto refuse = [this](const Error& error) {
+    log_(fmt::format("publish refused: {}; generation {} of the cluster stays", error.context,
+                     source_.state ? source_.state->generation : 0));
+    return refused(error);
+  };
+  Result<DecodedState> decoded = decode_state(bytes, source_.state ? &*source_.state : nullptr);
+  if (!decoded) return refuse(decoded.error());
+  if (!decoded->need.empty()) {
+    json::array need(decoded->need.begin(), decoded->need.end());
+    return accepted(json::object{{"need", std::move(need)}});
+  }
+  Result<ForwardingModel> model = cluster_model_of(decoded->state, config_.plane);
+  if (!model) return refuse(model.error());
+  const Result<PublishReport> published = change_to(config_, std::move(*model));
+  if (!published) return refuse(published.error());
+  source_ = {std::move(decoded->state), now_realtime_ns()};
+  const ForwardingState& state = *source_.state;
+  keeper_->keep(state);
+  return accepted(json::object{{"generation", state.generation},
+                               {"phase", json::string_view(to_text(state.phase).data(), to_text(state.phase).size())},
+                               {"table_hash", hash_text(state.table_hash)},
+                               {"image_generation", published->generation.value()}});
+}
+
+json::object Plane::fence_answer(Fencing fencing) {
+  if (fencing != fencing_) log_(fencing == Fencing::fenced ? "fenced" : "no longer fenced");
+  fencing_ = fencing;
+  return accepted(json::object{{"fenced", fencing == Fencing::fenced}});
+}
+
+}  // namespace sluice
