@@ -559,7 +559,7 @@ class SnapshotReader {
     if (const Status status = get_generation(in, active_); !status) return status;
     if (!in.get_flag()) return {};
     const bool is_shared = in.get_flag();
-    if (const Status status = get_generation(in, prepared_.emplace(Parts{})); !status) return status;
+    if (const Status status = get_generation(in, prepared_.emplace()); !status) return status;
     if (prepared_->number != active_.number + 1) return broken("generations do not follow each other");
     if (is_shared) prepared_->services = active_.services;
     return {};
