@@ -65,6 +65,7 @@ bool Board::heard_report(raft::NodeId node, const NodeReport& report, Uptime now
 void Board::heard_reply(const ReportReply& reply, Uptime now) {
   if (reply.has_lease) lease_.granted(reply.sequence);
   leader_active_ = reply.active;
+  has_heard_leader_ = true;
   seen_.clear();
   for (const BoardEntry& entry : reply.board) seen_[entry.node] = {entry.report, now - Uptime(entry.age_ms)};
 }

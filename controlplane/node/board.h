@@ -50,6 +50,8 @@ class Board {
   // Whether this balancer may count on the others counting on it.
   [[nodiscard]] bool is_lease_held(Uptime now) const { return lease_.is_held(now); }
   [[nodiscard]] Generation leader_active() const { return leader_active_; }
+  // Since this process began: until then nobody has said how far the cluster is.
+  [[nodiscard]] bool has_heard_leader() const { return has_heard_leader_; }
 
   struct Seen {
     NodeReport report;
@@ -66,6 +68,7 @@ class Board {
   LeaseHolder lease_;
   GenerationDriver driver_;
   Generation leader_active_;
+  bool has_heard_leader_ = false;
   std::map<raft::NodeId, Seen> seen_;
 };
 

@@ -81,7 +81,7 @@ void Node::on_node_message(raft::NodeId from, const NodeMessage& message) {
   if (const auto* report = std::get_if<NodeReport>(&message)) {
     if (!replica_->is_leader() || !replica_->has_state()) return;
     is_board_changed_ |= board_.heard_report(from, *report, host_.uptime());
-    tell_board(from);
+    if (is_settled_leader()) tell_board(from);
   } else if (const auto* reply = std::get_if<ReportReply>(&message)) {
     if (from == replica_->status().leader) board_.heard_reply(*reply, host_.uptime());
   } else if (const auto* forward = std::get_if<Forward>(&message)) {
@@ -185,6 +185,8 @@ void Node::follow_roles() {
   if (status.role == raft::Role::leader && known_.role != raft::Role::leader) {
     board_.start_leading(host_.uptime());
     proposed_step_.reset();
+    settled_at_ = status.last;  // its own first entry is there
+    is_board_changed_ = true;
   }
   if (status.leader != known_.leader || status.term != known_.term) {
     if (status.leader != raft::NodeId{})
@@ -225,7 +227,19 @@ void Node::follow_generations() {
 }
 
 void Node::drive_plane() {
-  if (std::shared_ptr<const ForwardingState> next = plane_.take_next(host_.uptime())) host_.publish(std::move(next));
+  if (std::shared_ptr<const ForwardingState> next = plane_.take_next(host_.uptime(), knowledge()))
+    host_.publish(std::move(next));
+}
+
+// A leader that has just been elected may have applied less than was activated in the terms before.
+bool Node::is_settled_leader() const {
+  return replica_->is_leader() && replica_->applied_index() >= settled_at_;
+}
+
+Knowledge Node::knowledge() const {
+  const bool is_current =
+      board_.has_heard_leader() && Generation(replica_->state().active()->number) >= board_.leader_active();
+  return is_current ? Knowledge::current : Knowledge::behind;
 }
 
 NodeReport Node::true_report() const {
@@ -246,16 +260,17 @@ void Node::drive_reports() {
   const raft::RaftStatus status = replica_->status();
   if (status.leader == raft::NodeId{}) return;
   const Uptime now = host_.uptime();
-  if (const std::optional<NodeReport> report = board_.own_report(true_report(), now)) {
-    if (status.role == raft::Role::leader) {
-      is_board_changed_ |= board_.heard_report(status.id, *report, now);
-      board_.heard_reply(board_.reply_to(status.id, Generation(replica_->state().active()->number), now), now);
-    } else {
-      host_.send_node(status.leader, *report);
-    }
+  const std::optional<NodeReport> report = board_.own_report(true_report(), now);
+  if (status.role != raft::Role::leader) {
+    if (report) host_.send_node(status.leader, *report);
+    return;
   }
+  if (report) is_board_changed_ |= board_.heard_report(status.id, *report, now);
+  if (!is_settled_leader()) return;
+  if (report || is_board_changed_)
+    board_.heard_reply(board_.reply_to(status.id, Generation(replica_->state().active()->number), now), now);
   // Somebody waits on every balancer for "live on k of n".
-  if (status.role == raft::Role::leader && std::exchange(is_board_changed_, false))
+  if (std::exchange(is_board_changed_, false))
     for (const raft::NodeId member : members())
       if (member != status.id) tell_board(member);
 }

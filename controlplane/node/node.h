@@ -146,6 +146,8 @@ class Node final : public ClusterPort, private ReplicaObserver {
   [[nodiscard]] std::optional<raft::NodeId> find_member(std::string_view name) const;
   void submit_member(ForwardKind kind, const std::string& name, Done<raft::LogIndex> done);
   [[nodiscard]] NodeReport true_report() const;
+  [[nodiscard]] bool is_settled_leader() const;
+  [[nodiscard]] Knowledge knowledge() const;
 
   NodeOptions options_;
   NodeHost& host_;
@@ -161,7 +163,8 @@ class Node final : public ClusterPort, private ReplicaObserver {
   std::vector<Read> waiting_reads_;  // no leader confirmed them
   std::vector<std::pair<raft::ReadId, ReadOutcome>> finished_reads_;
   std::deque<Watch> watches_;
-  raft::RaftStatus known_;  // roles and members as last acted on
+  raft::RaftStatus known_;     // roles and members as last acted on
+  raft::LogIndex settled_at_;  // leader: once this is applied, everything that was committed before its term is
   std::optional<std::pair<std::uint64_t, StatePhase>> wanted_;
   std::optional<std::pair<GenerationStep::Kind, std::uint64_t>> proposed_step_;
   raft::Term proposed_in_;

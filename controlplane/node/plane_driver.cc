@@ -10,6 +10,7 @@ void PlaneDriver::connected(std::string kind, Generation generation, StatePhase 
   kind_ = std::move(kind);
   sent_ = done_ = nullptr;  // what we sent before may have gone with the process
   not_before_ = Uptime{0};
+  said_ = {generation.value(), phase};
   progress_.has_plane = true;
   progress_.prepared = generation;
   // A prepared generation still forwards by the one before.
@@ -24,8 +25,13 @@ void PlaneDriver::lost() {
   sent_ = nullptr;
 }
 
-std::shared_ptr<const ForwardingState> PlaneDriver::take_next(Uptime now) {
+std::shared_ptr<const ForwardingState> PlaneDriver::take_next(Uptime now, Knowledge knowledge) {
   if (!is_connected_ || sent_ || !wanted_ || wanted_ == done_ || now < not_before_) return nullptr;
+  if (!done_ && std::pair(wanted_->generation, wanted_->phase) < said_) {
+    if (knowledge == Knowledge::behind) return nullptr;
+    // Of another cluster, or of a time that a forced recovery has taken back: nothing that this cluster counts on.
+    progress_.active = progress_.prepared = Generation(0);
+  }
   sent_ = wanted_;
   return sent_;
 }

@@ -6,12 +6,16 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "forwarding_state.h"
 #include "generation_driver.h"
 #include "uptime.h"
 
 namespace sluice::node {
+
+// behind: this balancer has restarted and may not have applied yet what its plane forwards by already.
+enum class Knowledge : std::uint8_t { behind, current };
 
 class PlaneDriver {
  public:
@@ -27,8 +31,9 @@ class PlaneDriver {
   void connected(std::string kind, Generation generation, StatePhase phase);
   void lost();
 
-  // What to publish now, if anything: call after every event. Answered by published() or refused().
-  [[nodiscard]] std::shared_ptr<const ForwardingState> take_next(Uptime now);
+  // What to publish now, if anything: call after every event. Answered by published() or refused(). Nothing older than
+  // what the plane has while we are behind: it would take back what connections were given since.
+  [[nodiscard]] std::shared_ptr<const ForwardingState> take_next(Uptime now, Knowledge knowledge);
   void published();
   void refused(std::string why, Uptime now);
 
@@ -47,6 +52,7 @@ class PlaneDriver {
   std::shared_ptr<const ForwardingState> wanted_;
   std::shared_ptr<const ForwardingState> sent_;  // under way
   std::shared_ptr<const ForwardingState> done_;  // what the plane has, of what we sent
+  std::pair<std::uint64_t, StatePhase> said_{};  // what it had when it connected
   Uptime not_before_{0};
 };
 
