@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "api_service.h"
+#include "hex_number.h"
 #include "metrics_text.h"
 #include "object_reader.h"
 #include "state_json.h"
@@ -114,8 +115,9 @@ void ApiService::add_member(const CallPtr& call) {
   member.name = reader.required_text("name");
   member.address = reader.required_text("address");
   const std::string id = reader.required_text("id");
-  const auto number = parse_number(id);
-  if (!number || *number == 0) reader.fail("id", fmt::format("{} is no node id", in_quotes(id)));
+  const std::optional<std::uint64_t> number = parse_hex(id);
+  if (!number || *number == 0)
+    reader.fail("id", fmt::format("{} is no node id: up to 16 hex digits, not 0", in_quotes(id)));
   if (const node::ApiStatus status = reader.finish(); !status) return fail(call, status.error());
   member.id = raft::NodeId(number.value_or(0));
   port_.add_member(std::move(member), [this, call](const ApiResult<raft::LogIndex>& index) {

@@ -7,6 +7,7 @@
 
 #include "endpoint.h"
 #include "event_text.h"
+#include "hex_number.h"
 
 namespace sluice::api {
 namespace {
@@ -26,7 +27,7 @@ json::object author_json(const model::Author& author) {
   return {{"name", author.name}, {"role", author.role}, {"origin", author.origin}};
 }
 
-std::string hex_text(const model::RequestId& id) {
+std::string request_id_text(const model::RequestId& id) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string hex;
   for (const std::uint8_t byte : id) {
@@ -130,7 +131,7 @@ json::object node_json(const node::NodeStatus& status) {
           {"live", status.is_live},
           {"fenced", status.is_fenced},
           {"lag", status.lag},
-          {"id", std::to_string(status.id.value())},
+          {"id", hex_text(status.id.value())},
           {"address", status.address},
           {"version", status.version}};
 }
@@ -171,7 +172,7 @@ json::object audit_json(const model::AuditEntry& entry) {
           {"index", entry.index},
           {"time", time_text_of(entry.time_ms)},
           {"time_ms", entry.time_ms},
-          {"request_id", hex_text(entry.request_id)},
+          {"request_id", request_id_text(entry.request_id)},
           {"author", author_json(entry.author)},
           {"comment", entry.comment},
           {"summary", entry.summary},

@@ -164,7 +164,7 @@ class ClusterPort {
   virtual void promote_member(std::string name, Done<raft::LogIndex> done) = 0;
   virtual void remove_member(std::string name, Done<raft::LogIndex> done) = 0;
   virtual void transfer_leadership(std::string to, Done<raft::LogIndex> done) = 0;
-  // The whole state as it is applied here, as bytes that model::ClusterState::restore() takes.
+  // The whole state as it is applied here, as a backup file (docs/storage.md).
   virtual void snapshot(Done<std::shared_ptr<const std::string>> done) = 0;
 
   // Calls `then` once, after `delay`; not any more once what is returned has gone.

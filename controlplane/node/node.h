@@ -40,6 +40,8 @@ class NodeHost : public ReplicaHost {
   // Who belongs to the cluster has changed: whom to hold connections with.
   virtual void set_members(const raft::Configuration& configuration) = 0;
   virtual void explain(ExplainQuery query, Done<std::string> done) = 0;
+  // The bytes of a backup file of it.
+  virtual void back_up(SnapshotOrder order, Done<std::shared_ptr<const std::string>> done) = 0;
   virtual std::unique_ptr<Subscription> call_after(std::chrono::milliseconds delay, std::function<void()> then) = 0;
 
   [[nodiscard]] virtual Uptime uptime() const = 0;

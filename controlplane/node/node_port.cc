@@ -108,7 +108,7 @@ ClusterStatus Node::status() const {
   }
   status.quorum = status.voters / 2 + 1;
   if (raft.leader == raft::NodeId{})
-    status.reason = fmt::format("no leader: {} of {} voting balancers can be reached, {} are needed", status.reachable,
+    status.reason = fmt::format("{} of {} voting balancers can be reached, {} are needed", status.reachable,
                                 status.voters, status.quorum);
   std::sort(status.nodes.begin(), status.nodes.end(),
             [](const NodeStatus& a, const NodeStatus& b) { return a.name < b.name; });
@@ -172,7 +172,9 @@ void Node::transfer_leadership(std::string to, Done<raft::LogIndex> done) {
 
 void Node::snapshot(Done<std::shared_ptr<const std::string>> done) {
   if (!replica_->has_state()) return done(no_state());
-  done(std::make_shared<const std::string>(replica_->state().snapshot()));
+  Result<SnapshotOrder> copy = replica_->copy();
+  if (!copy) return done(api_error(ApiCode::internal, copy.error().context));
+  host_.back_up(std::move(*copy), std::move(done));
 }
 
 std::unique_ptr<Subscription> Node::call_after(std::chrono::milliseconds delay, std::function<void()> then) {

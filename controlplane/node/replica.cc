@@ -122,6 +122,12 @@ void Replica::order_snapshot() {
   host_.make_snapshot({*meta, std::make_shared<const model::ClusterState>(*state_)});
 }
 
+Result<SnapshotOrder> Replica::copy() const {
+  Result<raft::SnapshotMeta> meta = raft_->snapshot_meta(applied_);
+  if (!meta) return meta.error();
+  return SnapshotOrder{std::move(*meta), std::make_shared<const model::ClusterState>(*state_)};
+}
+
 void Replica::snapshot_made(raft::SnapshotMeta meta, std::shared_ptr<const std::string> data) {
   is_snapshot_ordered_ = false;
   // One from the leader may have come in between, and stands for more.

@@ -86,6 +86,8 @@ class Replica {
   void step(raft::Message message);
   void written();
   void snapshot_made(raft::SnapshotMeta meta, std::shared_ptr<const std::string> data);
+  // What is applied now, for a backup.
+  [[nodiscard]] Result<SnapshotOrder> copy() const;
 
   [[nodiscard]] Result<Place> propose(const model::Command& command);
   [[nodiscard]] Result<Place> propose_encoded(std::string command);
@@ -97,6 +99,7 @@ class Replica {
 
   // False until the first state is here: a joining node has none before its leader sends one.
   [[nodiscard]] bool has_state() const { return state_.has_value(); }
+  // Precondition: has_state(), of copy() too.
   [[nodiscard]] const model::ClusterState& state() const { return *state_; }
   [[nodiscard]] raft::RaftStatus status() const { return raft_->status(); }
   [[nodiscard]] raft::LogIndex applied_index() const { return applied_; }

@@ -75,6 +75,9 @@ class NodeBed::Host final : public NodeHost {
   void fence(Fence fence) override { is_fenced = fence == Fence::on; }
   void set_members(const raft::Configuration& configuration) override { members = configuration; }
   void explain(ExplainQuery query, Done<std::string> done) override;
+  void back_up(SnapshotOrder order, Done<std::shared_ptr<const std::string>> done) override {
+    done(std::make_shared<const std::string>(order.state->snapshot()));
+  }
   std::unique_ptr<Subscription> call_after(std::chrono::milliseconds delay, std::function<void()> then) override;
   [[nodiscard]] Uptime uptime() const override { return bed_.now_; }
   [[nodiscard]] std::chrono::system_clock::time_point wall_clock() const override;

@@ -32,6 +32,13 @@ LAYERS = {
                                    "controlplane/io/certs"},
     "controlplane/io/certs": {"dataplane/core/base"},
     "controlplane/io/peers": {"dataplane/core/base", "controlplane/raft", "controlplane/io/certs"},
+    "controlplane/io/plane": CORE | {ABI},
+    "controlplane/io/runtime": CORE | {ABI, "controlplane/raft", "controlplane/model", "controlplane/node",
+                                       "controlplane/io/store", "controlplane/io/peers", "controlplane/io/plane"},
+    "controlplane/io/daemon": CORE | {ABI, "controlplane/raft", "controlplane/model", "controlplane/node",
+                                      "controlplane/api", "controlplane/io/api", "controlplane/io/certs",
+                                      "controlplane/io/store", "controlplane/io/peers", "controlplane/io/runtime",
+                                      "controlplane/io/plane"},
     "controlplane/io/store": {"dataplane/core/base", "controlplane/raft"},
     "bpf": {ABI},
     # Certificates are made and shown where no node runs: on the operator's own machine, without an API to ask.

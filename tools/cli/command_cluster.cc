@@ -174,7 +174,7 @@ ExitCode run_cluster_add(const Context& context, const MemberOptions& options) {
   call.target = api_path({"cluster", "members"});
   call.body = json::serialize(json::object{{"name", options.name}, {"address", options.address}, {"id", options.id}});
   return change_members(
-      context, call, fmt::format("{0} is a learner; once it has caught up: sluice cluster promote {0}", options.name));
+      context, call, fmt::format("{} is a learner; it becomes a voter once it has caught up", options.name));
 }
 
 ExitCode run_cluster_promote(const Context& context, const MemberOptions& options) {

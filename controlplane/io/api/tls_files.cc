@@ -15,17 +15,30 @@ Error unreadable(const std::string& what, const std::string& path, const boost::
                                        "; sluice cert issue makes certificates");
 }
 
+Status use_files(ssl::context& tls, const TlsFiles& files) {
+  boost::system::error_code error;
+  tls.use_certificate_chain_file(files.certificate, error);
+  if (error) return unreadable("certificate", files.certificate, error);
+  tls.use_private_key_file(files.key, ssl::context::pem, error);
+  if (error) return unreadable("key", files.key, error);
+  tls.load_verify_file(files.authority, error);
+  if (error) return unreadable("authority", files.authority, error);
+  return {};
+}
+
 }  // namespace
+
+Status reload_server_tls(ssl::context& tls, const TlsFiles& files) {
+  // Tried on another context first: half of a new set would be worse than all of the old one.
+  ssl::context trial(ssl::context::tls_server);
+  if (Status usable = use_files(trial, files); !usable) return usable;
+  return use_files(tls, files);
+}
 
 Result<std::shared_ptr<ssl::context>> make_server_tls(const TlsFiles& files) {
   auto tls = std::make_shared<ssl::context>(ssl::context::tls_server);
+  if (Status usable = use_files(*tls, files); !usable) return usable.error();
   boost::system::error_code error;
-  tls->use_certificate_chain_file(files.certificate, error);
-  if (error) return unreadable("certificate", files.certificate, error);
-  tls->use_private_key_file(files.key, ssl::context::pem, error);
-  if (error) return unreadable("key", files.key, error);
-  tls->load_verify_file(files.authority, error);
-  if (error) return unreadable("authority", files.authority, error);
   tls->set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, error);
   if (error) return unreadable("authority", files.authority, error);
   SSL_CTX* native = tls->native_handle();

@@ -2,14 +2,13 @@
 #include "cert_name.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
+
+#include "hex_number.h"
 
 namespace sluice::io {
 namespace {
 
 constexpr std::string_view scheme = "sluice://";
-constexpr std::size_t node_id_digits = 16;
 
 bool is_letter_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -112,20 +111,16 @@ bool is_cert_holder(std::string_view text) {
 }
 
 Result<std::uint64_t> parse_node_id(std::string_view text) {
-  std::uint64_t id = 0;
-  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), id, 16);
-  if (fault != std::errc() || end != text.data() + text.size() || text.size() > node_id_digits || id == 0) {
+  const std::optional<std::uint64_t> id = parse_hex(text);
+  if (!id || *id == 0) {
     return make_error(ErrorCode::invalid_argument,
                       "\"" + std::string(text) + "\" is no node id; allowed: up to 16 hex digits, not 0");
   }
-  return id;
+  return *id;
 }
 
 std::string node_id_text(std::uint64_t node_id) {
-  std::array<char, node_id_digits> digits{};
-  const auto [end, fault] = std::to_chars(digits.data(), digits.data() + digits.size(), node_id, 16);
-  const std::string text(digits.data(), end);
-  return std::string(node_id_digits - text.size(), '0') + text;
+  return hex_text(node_id);
 }
 
 }  // namespace sluice::io

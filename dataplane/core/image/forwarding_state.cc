@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "hex_number.h"
 #include "siphash.h"
 #include "state_codec.h"
 
@@ -34,7 +35,7 @@ std::string_view to_text(StatePhase phase) {
 }
 
 std::string hash_text(std::uint64_t hash) {
-  return fmt::format("{:016x}", hash);
+  return hex_text(hash);
 }
 
 Result<SharedPool> make_state_pool(StatePool pool) {
