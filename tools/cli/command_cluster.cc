@@ -173,8 +173,8 @@ ExitCode run_cluster_add(const Context& context, const MemberOptions& options) {
   call.method = "POST";
   call.target = api_path({"cluster", "members"});
   call.body = json::serialize(json::object{{"name", options.name}, {"address", options.address}, {"id", options.id}});
-  return change_members(
-      context, call, fmt::format("{} is a learner; it becomes a voter once it has caught up", options.name));
+  return change_members(context, call,
+                        fmt::format("{} is a learner; it becomes a voter once it has caught up", options.name));
 }
 
 ExitCode run_cluster_promote(const Context& context, const MemberOptions& options) {
