@@ -49,6 +49,9 @@ class NodeHost : public ReplicaHost {
   [[nodiscard]] virtual std::uint64_t random() = 0;
 };
 
+// Of one change, encoded: 100,000 backends with all their settings are 3 MB. Longer ones are refused.
+inline constexpr std::size_t command_bytes_max = 8U << 20;
+
 struct NodeOptions {
   ReplicaOptions replica;
   std::string name;         // of this balancer
