@@ -87,14 +87,20 @@ bool Board::is_live(raft::NodeId node, Uptime now) const {
 }
 
 LiveProgress Board::live_progress(Generation generation, const std::vector<raft::NodeId>& members) const {
-  LiveProgress progress{generation, 0, 0};
+  LiveProgress unfenced{generation, 0, 0};
+  LiveProgress all{generation, 0, 0};
   for (const raft::NodeId node : members) {
     const Seen* seen = find(node);
-    if (seen == nullptr || !seen->report.progress.has_plane || seen->report.is_fenced) continue;
-    ++progress.planes;
-    if (seen->report.progress.active >= generation) ++progress.live;
+    if (seen == nullptr || !seen->report.progress.has_plane) continue;
+    const std::uint32_t live = seen->report.progress.active >= generation ? 1 : 0;
+    ++all.planes;
+    all.live += live;
+    if (seen->report.is_fenced) continue;
+    ++unfenced.planes;
+    unfenced.live += live;
   }
-  return progress;
+  // With all fenced, they are who forwards: "live on 0 of 0" would be no answer.
+  return unfenced.planes > 0 ? unfenced : all;
 }
 
 }  // namespace sluice::node
