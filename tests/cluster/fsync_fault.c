@@ -10,17 +10,17 @@
 
 static int is_failing(void) {
   static atomic_long calls;
-  const char *from = getenv("FSYNC_FAULT_FROM");
+  const char* from = getenv("FSYNC_FAULT_FROM");
   if (from != NULL && access(from, F_OK) != 0) return 0;
-  const char *at = getenv("FSYNC_FAULT_AT");
+  const char* at = getenv("FSYNC_FAULT_AT");
   if (at == NULL || atomic_fetch_add(&calls, 1) + 1 < strtol(at, NULL, 10)) return 0;
   errno = EIO;
   return 1;
 }
 
-static int passed_on(const char *name, int file) {
+static int passed_on(const char* name, int file) {
   int (*real)(int);
-  *(void **)&real = dlsym(RTLD_NEXT, name);
+  *(void**)&real = dlsym(RTLD_NEXT, name);
   return real(file);
 }
 

@@ -2,6 +2,7 @@
 """What an operator does with a cluster in its life: joining, leaving, replacing a dead one, backup, restore, recovery, restarts."""
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -149,8 +150,7 @@ def test_backup_and_restore(tmp_path):
     # Everything is gone but the authority and the backup: a balancer of a new certificate goes on from it.
     cluster.balancers.clear()
     one = another(cluster, "lb9")
-    done = subprocess.run([SLUICED, "--config", one.config, "--restore", backup], capture_output=True, text=True, check=False)
-    assert done.returncode == 0 and "only member" in done.stdout, done.stdout + done.stderr
+    assert "only member" in sluice("cluster", "snapshot", "restore", backup, "--config", one.config)
     try:
         one.start()
         wait_for("it leads", lambda: one.status()["leader"] == "lb9")
@@ -162,16 +162,14 @@ def test_backup_and_restore(tmp_path):
         wait_for("all caught up", cluster.caught_up)
         assert len(cluster.table_hashes()) == 1 and owners
         # Twice is once too many, and damaged ones are none.
-        again = subprocess.run([SLUICED, "--config", one.config, "--restore", backup], capture_output=True, text=True, check=False)
-        assert again.returncode == 4, again.stderr
+        sluice("cluster", "snapshot", "restore", backup, "--config", one.config, code=4)
     finally:
         cluster.__exit__()
     raw = bytearray(backup.read_bytes())
     raw[len(raw) // 2] ^= 1
     backup.write_bytes(raw)
     three = another(cluster, "lb7")
-    broken = subprocess.run([SLUICED, "--config", three.config, "--restore", backup], capture_output=True, text=True, check=False)
-    assert broken.returncode == 1 and str(backup) in broken.stderr, broken.stderr
+    assert str(backup) in sluice("cluster", "snapshot", "restore", backup, "--config", three.config, code=1)
     assert not (three.folder / "data" / "state.db").exists()
 
 
@@ -180,12 +178,10 @@ def test_recovery_of_a_lost_quorum(tmp_path):
         cluster.leader().sluice("backend", "weight", "web/b6", "66")
         wait_for("all caught up", cluster.caught_up)
         stays = cluster.balancers[2]
-        running = subprocess.run([SLUICED, "--config", stays.config, "--recover"], capture_output=True, text=True, check=False)
-        assert running.returncode == 4, "its process has the state: " + running.stderr
+        assert "another process" in sluice("cluster", "recover", "--config", stays.config, code=4)
         for one in cluster.balancers:
             one.kill()
-        done = subprocess.run([SLUICED, "--config", stays.config, "--recover"], capture_output=True, text=True, check=False)
-        assert done.returncode == 0 and "only member" in done.stdout, done.stdout + done.stderr
+        assert "only member" in sluice("cluster", "recover", "--config", stays.config)
         stays.start()
         wait_for("it leads", lambda: stays.status()["leader"] == stays.name)
         assert weight(stays, "b6", "consistent") == 66
@@ -209,6 +205,14 @@ def test_two_clusters_never_talk(tmp_path):
         after = stranger.status()
         assert (after["term"], after["revision"], len(after["nodes"])) == (before["term"], before["revision"], 1)
         assert mine.voters(mine.balancers[0]) == ["lb1"]
+
+
+def test_the_file_of_the_documentation_is_good(tmp_path):
+    text = (pathlib.Path(__file__).parents[2] / "docs" / "cluster.md").read_text()
+    path = tmp_path / "sluiced.toml"
+    path.write_text(text.split("```toml\n")[1].split("```")[0])
+    ran = subprocess.run([SLUICED, "--check", "--config", path], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_bad_files_are_refused_and_nothing_is_begun(tmp_path):
