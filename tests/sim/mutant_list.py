@@ -170,6 +170,8 @@ MUTANTS = [
            "  (leading->asked.empty() ? leading->waiting : leading->asked).push_back({message.from, request.id});\n"),
     Mutant("transfer to one who lacks entries", LEADER,
            "if (leader.peers.at(leader.transfer->target).match != log_.last()) return;", ""),
+    Mutant("a transfer is never given up", LEADER,
+           "if (leader.transfer && ++leader.transfer->ticks >= options_.election_ticks) leader.transfer.reset();", ""),
     Mutant("proposals during a transfer", CHANGES, "  if (leading->transfer)\n", "  if (false)\n"),
     # What stands around the core: the same mistakes in its users must not go unnoticed either.
     Mutant("user: read served before its index is applied", SIM + "sim_node.cc",
