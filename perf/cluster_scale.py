@@ -81,15 +81,15 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def measure_changes(cluster, count: int, pools: int, backends: int, planes: int) -> list[float]:
+def measure_changes(cluster, count: int, pools: int, backends: int, planes: int, first_weight: int = 50) -> list[float]:
     took = []
     for number in range(count):
         backend = 1 + number * 7919 % backends
         path = f"/v1/pools/p{(backend - 1) % pools}/backends/b{backend}/weight?wait=generation&timeout=60s"
         began = time.monotonic()
-        status, answer = cluster.balancers[number % len(cluster.balancers)].ask("PUT", path, {"weight": 50 + number}, timeout=90)
+        status, answer = cluster.balancers[number % len(cluster.balancers)].ask("PUT", path, {"weight": first_weight + number}, timeout=90)
         took.append((time.monotonic() - began) * 1000)
-        assert status == 200 and answer["live"]["live"] == planes, (status, answer)
+        assert status == 200 and answer["changed"] and answer["live"]["live"] == planes, (status, answer)
     return took
 
 
