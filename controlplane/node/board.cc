@@ -35,13 +35,13 @@ std::optional<NodeReport> Board::own_report(NodeReport now_true, Uptime now) {
   return now_true;
 }
 
-ReportReply Board::reply_to(raft::NodeId node, Generation active, Uptime now) const {
+ReportReply Board::reply_to(raft::NodeId node, Generation active, Uptime now, LeaseGrant grant) const {
   ReportReply reply;
   reply.active = active;
   for (const auto& [id, seen] : seen_) {
     if (id == node) {
       reply.sequence = seen.report.sequence;
-      reply.has_lease = earns_lease(seen.report);
+      reply.has_lease = grant == LeaseGrant::granted && earns_lease(seen.report);
     }
     reply.board.push_back({id, seen.report, static_cast<std::uint32_t>((now - seen.at).count())});
   }
@@ -63,9 +63,11 @@ bool Board::heard_report(raft::NodeId node, const NodeReport& report, Uptime now
 }
 
 void Board::heard_reply(const ReportReply& reply, Uptime now) {
-  if (reply.has_lease) lease_.granted(reply.sequence);
-  leader_active_ = reply.active;
-  has_heard_leader_ = true;
+  const bool is_answer = reply.sequence > first_sequence_ && reply.sequence <= last_sequence_;
+  if (reply.has_lease && is_answer) {
+    lease_.granted(reply.sequence);
+    leader_active_ = std::max(leader_active_.value_or(Generation{}), reply.active);
+  }
   seen_.clear();
   for (const BoardEntry& entry : reply.board) seen_[entry.node] = {entry.report, now - Uptime(entry.age_ms)};
 }

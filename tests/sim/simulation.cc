@@ -32,6 +32,8 @@ Counters& Counters::operator+=(const Counters& other) {
   membership_changes += other.membership_changes;
   transfers += other.transfers;
   reads += other.reads;
+  generations += other.generations;
+  outlived += other.outlived;
   unhealable += other.unhealable;
   return *this;
 }
@@ -40,10 +42,11 @@ std::string text_of(const Counters& c) {
   return fmt::format(
       "messages {} ({} lost), writes {} ({} lost by crashes), leaders {}, entries applied {}, snapshots installed {}, "
       "truncations {}, compactions {}, crashes {}, disk failures {}, damaged disks {}, pauses {}, partitions {}, "
-      "membership changes {}, transfers {}, reads {}, without a living quorum {}",
+      "membership changes {}, transfers {}, reads {}, without a living quorum {}; generations {}, flows past their "
+      "history {}",
       c.messages, c.dropped, c.batches, c.batches_lost, c.elections, c.commits, c.installs, c.truncations,
       c.compactions, c.crashes, c.disk_failures, c.rotten_disks, c.pauses, c.partitions, c.membership_changes,
-      c.transfers, c.reads, c.unhealable);
+      c.transfers, c.reads, c.unhealable, c.generations, c.outlived);
 }
 
 namespace {
