@@ -122,12 +122,23 @@ void BalancerCluster::deliver_after(Time delay, raft::NodeId from, raft::NodeId 
     ++world_.counters.dropped;
     return;
   }
-  world_.clock.after(delay, [this, way, kind, bytes] {
-    if (cut_.contains(way)) return;
-    const auto receiver =
-        std::find_if(balancers_.begin(), balancers_.end(), [&way](const auto& one) { return one->id() == way.second; });
-    if (receiver != balancers_.end()) (*receiver)->receive(way.first, kind, bytes);
-  });
+  const std::uint64_t number = ++last_parcel_;
+  on_their_way_.emplace(number, Parcel{way, kind, bytes});
+  world_.clock.after(delay, [this, number] { bring(number); });
+}
+
+void BalancerCluster::bring(std::uint64_t number) {
+  const auto parcel = on_their_way_.extract(number);
+  if (parcel.empty() || cut_.contains(parcel.mapped().way)) return;
+  const auto& [way, kind, bytes] = parcel.mapped();
+  const auto receiver = std::find_if(balancers_.begin(), balancers_.end(),
+                                     [to = way.second](const auto& one) { return one->id() == to; });
+  if (receiver != balancers_.end()) (*receiver)->receive(way.first, kind, bytes);
+}
+
+void BalancerCluster::bring_all() {
+  for (const auto& [number, parcel] : on_their_way_)
+    world_.clock.after(milliseconds(2), [this, number = number] { bring(number); });
 }
 
 }  // namespace sluice::sim

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -36,6 +37,8 @@ class BalancerCluster final : public BalancerPeers {
 
   void cut(raft::NodeId from, raft::NodeId to) { cut_.emplace(from, to); }
   void mend() { cut_.clear(); }
+  // What is still under way arrives now: what is late is a fault, too.
+  void bring_all();
   [[nodiscard]] bool is_whole() const { return cut_.empty(); }
 
   // BalancerPeers
@@ -43,7 +46,13 @@ class BalancerCluster final : public BalancerPeers {
   void look_later() override { is_look_due_ = true; }
 
  private:
+  struct Parcel {
+    std::pair<raft::NodeId, raft::NodeId> way;
+    ParcelKind kind;
+    std::string bytes;
+  };
   void deliver_after(Time delay, raft::NodeId from, raft::NodeId to, ParcelKind kind, const std::string& bytes);
+  void bring(std::uint64_t number);
   void look();
 
   SimWorld& world_;
@@ -51,6 +60,8 @@ class BalancerCluster final : public BalancerPeers {
   ChainCover cover_;
   std::vector<std::unique_ptr<SimBalancer>> balancers_;
   std::set<std::pair<raft::NodeId, raft::NodeId>> cut_;
+  std::uint64_t last_parcel_ = 0;
+  std::map<std::uint64_t, Parcel> on_their_way_;  // by the order in which they were sent
   bool is_look_due_ = false;
 };
 

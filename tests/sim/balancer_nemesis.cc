@@ -146,6 +146,7 @@ void BalancerNemesis::heal() {
   world_.trace.note([] { return std::string("---- everything is well from here on ----"); });
   world_.is_healed = true;
   cluster_.mend();
+  cluster_.bring_all();
   for (const auto& one : cluster_.balancers()) one->heal();
 }
 
