@@ -3,6 +3,7 @@
 // packet path has its own structs.
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -18,8 +19,10 @@ class ByteWriter {
  public:
   template <std::unsigned_integral T>
   void put(T value) {
+    std::array<char, sizeof(T)> raw{};
     for (std::size_t i = 0; i < sizeof(T); ++i)
-      bytes_.push_back(static_cast<char>(static_cast<std::uint8_t>(static_cast<std::uint64_t>(value) >> (8 * i))));
+      raw[i] = static_cast<char>(static_cast<std::uint8_t>(static_cast<std::uint64_t>(value) >> (8 * i)));
+    bytes_.append(raw.data(), raw.size());
   }
   template <typename Tag, typename Rep>
   void put(Strong<Tag, Rep> value) {

@@ -53,6 +53,7 @@ IpAddress get_address(ByteReader& reader) {
 void put_column(ByteWriter& writer, const SlotColumn& column) {
   writer.put_flag(!column.owners.empty());
   if (column.owners.empty()) return;
+  writer.reserve(writer.size() + column.owners.size() * 2 + 4 + column.past.size() * past_bytes);
   writer.put_raw({reinterpret_cast<const char*>(column.owners.data()), column.owners.size() * 2});
   writer.put(static_cast<std::uint32_t>(column.past.size()));
   for (const PreviousOwners& owners : column.past) {
