@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a cluster does with more and more to agree on: three sluiced and three sluice-xdp in a namespace of their own.
 
-    perf/cluster_scale.py [--build DIR] [--balancers 3] [--changes 20] [-o json] [SERVICES/POOLS/BACKENDS ...]
+    perf/cluster_scale.py [--build DIR] [--balancers 3] [--changes 20] [--svg FILE] [-o json] [SERVICES/POOLS/BACKENDS ...]
 
 For each size: the file applied and live on every plane; then one weight changed at a time, from the request over the API to
 the answer that every plane has switched; a file with 500 changed weights; memory (VmHWM) of sluiced and of the plane; and
 a sluiced killed and started again, until it answers, with its state from snapshot and log. Needs root."""
 import argparse
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -145,12 +146,46 @@ def measure(build: str, size: str, options: argparse.Namespace) -> dict:
             shutil.rmtree(folder)
 
 
+def plot(results: list[dict]) -> str:
+    """Memory against backends, both axes logarithmic, as an SVG page of its own."""
+    series = (("sluiced", "sluiced_mib", "#1f6feb"), ("sluice-xdp", "plane_mib", "#b35900"))
+    left, right, top, bottom = 70, 520, 30, 300
+    xs = [math.log10(one["backends"]) for one in results]
+    tops = [math.log10(max(1, one[key])) for one in results for _, key, _ in series]
+    x_low, x_high, y_high = min(xs), max(max(xs), min(xs) + 1), math.ceil(max(tops))
+
+    def x_of(value: float) -> float:
+        return left + (value - x_low) / (x_high - x_low) * (right - left)
+
+    def y_of(value: float) -> float:
+        return bottom - value / y_high * (bottom - top)
+
+    parts = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 360" font-family="sans-serif" font-size="12">',
+             '<rect width="640" height="360" fill="white"/>',
+             f'<text x="{left}" y="18">peak memory in MiB against backends, each pool with 65,537 slots</text>']
+    for power in range(y_high + 1):
+        parts += [f'<line x1="{left}" x2="{right}" y1="{y_of(power)}" y2="{y_of(power)}" stroke="#ddd"/>',
+                  f'<text x="{left - 8}" y="{y_of(power) + 4}" text-anchor="end">{10 ** power:,}</text>']
+    for one, x in zip(results, xs):
+        parts += [f'<text x="{x_of(x)}" y="{bottom + 18}" text-anchor="middle">{one["backends"]:,}</text>',
+                  f'<text x="{x_of(x)}" y="{bottom + 34}" text-anchor="middle" fill="#666">{one["pools"]} pools</text>']
+    for name, key, colour in series:
+        points = [(x_of(x), y_of(math.log10(max(1, one[key])))) for one, x in zip(results, xs)]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        for (x, y), one in zip(points, results):
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"><title>{one[key]} MiB</title></circle>')
+        parts.append(f'<text x="{points[-1][0] + 8:.1f}" y="{points[-1][1] + 4:.1f}" fill="{colour}">{name}</text>')
+    return "\n".join(parts + ["</svg>"]) + "\n"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sizes", nargs="*", metavar="SERVICES/POOLS/BACKENDS", help=f"default: {' '.join(SIZES)}")
     parser.add_argument("--build", default=str(HERE.parent / "build"))
     parser.add_argument("--balancers", type=int, default=3)
     parser.add_argument("--changes", type=int, default=20)
+    parser.add_argument("--svg", metavar="FILE", help="plot memory against size")
     parser.add_argument("--keep", action="store_true", help="leave the folder with logs and states")
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
     options = parser.parse_args()
@@ -164,7 +199,9 @@ def main() -> int:
     for size in options.sizes or SIZES:
         results.append(measure(options.build, size, options))
         if options.output == "table":
-            print("  ".join(f"{key} {value}" for key, value in results[-1].items()), flush=True)
+            print("  ".join(f"{key} {value:,}" for key, value in results[-1].items()), flush=True)
+    if options.svg:
+        pathlib.Path(options.svg).write_text(plot(results))
     if options.output == "json":
         print(json.dumps({"results": results}))
     return 0
