@@ -151,6 +151,16 @@ TEST_F(ImageWriterTest, PreviousOwnersAreCandidatesInOrder) {
   EXPECT_GT(unstable, 50);
 }
 
+TEST_F(ImageWriterTest, APoolsFirstHistoryNeedsNoNewImage) {
+  ForwardingModel model = model_of({backend("10.1.0.1"), backend("10.1.0.2"), backend("10.1.0.3")}, 65537);
+  start(model);
+  for (std::uint32_t slot = 0; slot < 65537; ++slot)
+    model.pools[0].past.push_back({SlotIndex(slot), {1, 2, SLUICE_MEMBER_NONE}});
+  publish(model);
+  model.pools[0].past.edit()[7].members[0] = 2;
+  publish(model);
+}
+
 TEST(ImageSizes, FiveHundredTwelvePoolsFitSeventyTwoMebibytes) {
   ForwardingModel model = testing::model_of({backend("10.1.0.1")}, 65537);
   model.pools.resize(512, model.pools[0]);
