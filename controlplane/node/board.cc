@@ -86,13 +86,17 @@ bool Board::is_live(raft::NodeId node, Uptime now) const {
   return seen != nullptr && now < seen->at + live_for;
 }
 
-LiveProgress Board::live_progress(Generation generation, const std::vector<raft::NodeId>& members) const {
-  LiveProgress progress{generation, 0, 0};
+LiveProgress Board::live_progress(Generation generation, const std::vector<raft::NodeId>& members, Uptime now) const {
+  LiveProgress progress{generation, 0, 0, 0};
   for (const raft::NodeId node : members) {
     const Seen* seen = find(node);
     if (seen == nullptr || !seen->report.progress.has_plane || seen->report.is_fenced) continue;
     ++progress.planes;
-    if (seen->report.progress.active >= generation) ++progress.live;
+    if (seen->report.progress.active >= generation) {
+      ++progress.live;
+    } else if (is_live(node, now) && earns_lease(seen->report)) {
+      ++progress.awaited;
+    }
   }
   return progress;
 }
