@@ -154,11 +154,15 @@ TEST_F(ImageWriterTest, PreviousOwnersAreCandidatesInOrder) {
 TEST_F(ImageWriterTest, APoolsFirstHistoryNeedsNoNewImage) {
   ForwardingModel model = model_of({backend("10.1.0.1"), backend("10.1.0.2"), backend("10.1.0.3")}, 65537);
   start(model);
-  for (std::uint32_t slot = 0; slot < 65537; ++slot)
-    model.pools[0].past.push_back({SlotIndex(slot), {1, 2, SLUICE_MEMBER_NONE}});
-  publish(model);
-  model.pools[0].past.edit()[7].members[0] = 2;
-  publish(model);
+  // Fuller and fuller: each history takes about twice the room of the one before, and two stand side by side.
+  for (const std::uint32_t step : {32U, 16U, 8U, 4U, 2U, 1U, 1U, 2U, 1U}) {
+    model.pools[0].past = {};
+    for (std::uint32_t slot = step - 1; slot < 65537; slot += step)
+      model.pools[0].past.push_back({SlotIndex(slot), {1, 2, SLUICE_MEMBER_NONE}});
+    publish(model);
+    model.pools[0].past.edit()[7].members[0] = 2;
+    publish(model);
+  }
 }
 
 TEST(ImageSizes, FiveHundredTwelvePoolsFitSeventyTwoMebibytes) {

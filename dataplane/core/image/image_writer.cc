@@ -94,9 +94,10 @@ ImageSizes image_sizes_for(const ForwardingModel& model, const ImageOptions& opt
   // 72 MiB in all), and for one at least. A generation that changes more moves to a new set.
   sizes.slots = std::max(1U, slots + std::max(slots / 10, slots_widest));
   // A pool without a history gets one by its first change, and in a cluster that change must not have to wait for a new
-  // set: room for the widest pool with all its slots unstable, in two generations side by side (1 MiB at 65,537 slots).
+  // set: room for the widest pool with all its slots unstable, in two generations side by side, wherever they lie. A
+  // history of half the size, then whole ones, leave the first half free and useless (1.4 MiB at 65,537 slots).
   constexpr std::uint32_t past_per_slots_line = SLUICE_SLOTS_PER_LINE / SLUICE_PAST_PER_LINE;
-  sizes.past = std::max({64U, 2 * past, 2 * slots_widest * past_per_slots_line});
+  sizes.past = std::max({64U, 2 * past, slots_widest * past_per_slots_line * 11 / 4});
   sizes.members = std::max(64U, 2 * members);
   // Line 0 means "none"; a quarter more, and 64, for backends to come before the next growth.
   sizes.backends = std::bit_ceil(backends + backends / 4 + 64);
