@@ -114,7 +114,7 @@ def fake_build(tmp_path):
     fine = "echo ready: fake; exec sleep 600"
 
     def make(agent: str = fine, plane: str = fine, control: str = fine) -> str:
-        subprocess.run(["cp", "--parents", "bpf/pass.bpf.o", str(tmp_path)], cwd=BUILD, check=True)
+        subprocess.run(["cp", "--parents", "bpf/pass.bpf.o", "bpf/queue.bpf.o", str(tmp_path)], cwd=BUILD, check=True)
         (tmp_path / "tools").mkdir(exist_ok=True)
         if not (tmp_path / "tools" / "sluice").exists():
             (tmp_path / "tools" / "sluice").symlink_to(f"{BUILD}/tools/sluice")

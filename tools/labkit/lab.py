@@ -134,13 +134,18 @@ def _build_network(lab: State) -> None:
             # 256 packets, where a port without a program has the host's backlog of 1000: hence not on other ports.
             attach.append(f"link set dev {node.port} xdp obj {pass_object} sec xdp")
     netns.ip_batch(router, attach)
+    for node in plan.balancers:
+        if node.queues > 1:
+            queue_by_cpu = ("filter", "add", "dev", node.port, "egress", "bpf", "da", "obj", f"{lab.build}/bpf/queue.bpf.o", "sec", "tc")
+            netns.run("tc", "-n", router, "qdisc", "add", "dev", node.port, "clsact")
+            netns.run("tc", "-n", router, *queue_by_cpu)
     _steer_flows(lab)
 
 
 def _steer_flows(lab: State) -> None:
     """Has every flow processed by one CPU, like a NIC that spreads flows over its queues (RSS): the balancer's flow tables
     are per CPU. A veth alone runs a packet on whatever CPU its sender was on, and one connection on all of them. The router
-    moves each arriving flow to a CPU by its hash, and the same hash picks the balancer's queue, so a queue has one CPU."""
+    moves each arriving flow to a CPU by its hash, and the CPU picks the balancer's queue (bpf/queue.bpf.c)."""
     mask = steering_mask(lab.plan.queues)
     # `ip netns exec` for once: it mounts the /sys that shows the namespace's devices.
     netns.run("ip", "netns", "exec", lab.plan.router_namespace, "sh", "-c",

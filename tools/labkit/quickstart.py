@@ -67,7 +67,7 @@ def build(screen: Screen, planes: list[str]) -> None:
         if fresh and not sys.stdout.isatty():
             screen.detail("compiling; a few minutes the first time")
         # The lab's own small BPF programs are not part of any program, hence named beside them.
-        lines = _run_build(["ninja", "-C", BUILD, *targets, "bpf/pass.bpf.o"], step)
+        lines = _run_build(["ninja", "-C", BUILD, *targets, "bpf/pass.bpf.o", "bpf/queue.bpf.o"], step)
         what = ", ".join(programs) if len(planes) == 1 else f"{len(programs)} programs"
         step.done(what + (" are up to date" if lines[-1:] == ["ninja: no work to do."] else " compiled"))
 
@@ -338,7 +338,7 @@ def survive(screen: Screen, report: Report, made: State, node: Node) -> None:
         report_requests(report, "requests while sluice-xdp was dead", results)
         sent, failed, _ = totals(results)
         step.done(f"kill -9 all of {node.name}, start it again: {sent} sent, {failed} failed")
-        screen.detail("its XDP programs forwarded on; back in the cluster, with its plane")
+        screen.detail("its XDP programs forwarded on; then it was back in the cluster")
 
 
 def restart(screen: Screen, report: Report, made: State, node: Node) -> None:
@@ -397,7 +397,7 @@ def header(screen: Screen) -> None:
     machine = f"Linux {platform.release().split('-')[0]}, {os.cpu_count()} CPUs"
     screen.line()
     screen.line("  " + screen.paint(title, "bold"))
-    screen.line("  " + screen.paint(f"client -> router -> 3 balancers -> web server -> client; {machine}", "dim"))
+    screen.line("  " + screen.paint(f"client -> router -> 3 balancers -> server -> client; {machine}", "dim"))
     screen.line()
 
 
@@ -437,7 +437,7 @@ def counters(screen: Screen, report: Report, made: State) -> None:
         exact = received == sent + kernel + dropped
         report.check("received = sent + kernel + dropped", received > 0 and exact,
                      f"{received} = {sent} + {kernel} + {dropped}")
-        step.done(f"{received} received {'=' if exact else 'IS NOT'} {sent} sent + {kernel} to kernel + {dropped} dropped")
+        step.done(f"{received} packets {'=' if exact else 'ARE NOT'} {sent} sent + {kernel} kernel + {dropped} dropped")
         reasons: Counter[str] = Counter()
         for node in made.plan.balancers:
             reasons.update({reason["name"]: reason["packets"] for reason in cli(made, node, "drops", "-o", "json")["reasons"]
