@@ -35,13 +35,13 @@ std::optional<NodeReport> Board::own_report(NodeReport now_true, Uptime now) {
   return now_true;
 }
 
-ReportReply Board::reply_to(raft::NodeId node, Generation active, Uptime now) const {
+ReportReply Board::reply_to(raft::NodeId node, Generation active, Uptime now, LeaseGrant grant) const {
   ReportReply reply;
   reply.active = active;
   for (const auto& [id, seen] : seen_) {
     if (id == node) {
       reply.sequence = seen.report.sequence;
-      reply.has_lease = earns_lease(seen.report);
+      reply.has_lease = grant == LeaseGrant::granted && earns_lease(seen.report);
     }
     reply.board.push_back({id, seen.report, static_cast<std::uint32_t>((now - seen.at).count())});
   }
@@ -63,9 +63,11 @@ bool Board::heard_report(raft::NodeId node, const NodeReport& report, Uptime now
 }
 
 void Board::heard_reply(const ReportReply& reply, Uptime now) {
-  if (reply.has_lease) lease_.granted(reply.sequence);
-  leader_active_ = reply.active;
-  has_heard_leader_ = true;
+  const bool is_answer = reply.sequence > first_sequence_ && reply.sequence <= last_sequence_;
+  if (reply.has_lease && is_answer) {
+    lease_.granted(reply.sequence);
+    leader_active_ = std::max(leader_active_.value_or(Generation{}), reply.active);
+  }
   seen_.clear();
   for (const BoardEntry& entry : reply.board) seen_[entry.node] = {entry.report, now - Uptime(entry.age_ms)};
 }
@@ -87,18 +89,23 @@ bool Board::is_live(raft::NodeId node, Uptime now) const {
 }
 
 LiveProgress Board::live_progress(Generation generation, const std::vector<raft::NodeId>& members, Uptime now) const {
-  LiveProgress progress{generation, 0, 0, 0};
+  LiveProgress unfenced{generation, 0, 0, 0};
+  LiveProgress all{generation, 0, 0, 0};
   for (const raft::NodeId node : members) {
     const Seen* seen = find(node);
-    if (seen == nullptr || !seen->report.progress.has_plane || seen->report.is_fenced) continue;
-    ++progress.planes;
-    if (seen->report.progress.active >= generation) {
-      ++progress.live;
-    } else if (is_live(node, now) && earns_lease(seen->report)) {
-      ++progress.awaited;
-    }
+    if (seen == nullptr || !seen->report.progress.has_plane) continue;
+    const std::uint32_t live = seen->report.progress.active >= generation ? 1 : 0;
+    const std::uint32_t awaited = live == 0 && is_live(node, now) && earns_lease(seen->report) ? 1 : 0;
+    ++all.planes;
+    all.live += live;
+    all.awaited += awaited;
+    if (seen->report.is_fenced) continue;
+    ++unfenced.planes;
+    unfenced.live += live;
+    unfenced.awaited += awaited;
   }
-  return progress;
+  // With all fenced, they are who forwards: "live on 0 of 0" would be no answer.
+  return unfenced.planes > 0 ? unfenced : all;
 }
 
 }  // namespace sluice::node

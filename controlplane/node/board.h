@@ -24,7 +24,9 @@ class Board {
   // Shown as live until so long after its last report: four may be lost or late, and nobody waits longer to be told.
   static constexpr Uptime live_for = 5 * report_interval;
 
-  explicit Board(const GenerationDriver::Options& options) : lease_(options.lease), driver_(options) {}
+  // `first_sequence`: random, so that no answer to an earlier life of this node answers this one.
+  explicit Board(const GenerationDriver::Options& options, std::uint64_t first_sequence = 0)
+      : first_sequence_(first_sequence), last_sequence_(first_sequence), lease_(options.lease), driver_(options) {}
 
   void set_lease(Uptime lease);
   void set_batch(Uptime batch) { driver_.set_batch(batch); }
@@ -33,7 +35,7 @@ class Board {
   // heard_report() if it leads itself.
   [[nodiscard]] std::optional<NodeReport> own_report(NodeReport now_true, Uptime now);
   // What the leader answers: the whole picture.
-  [[nodiscard]] ReportReply reply_to(raft::NodeId node, Generation active, Uptime now) const;
+  [[nodiscard]] ReportReply reply_to(raft::NodeId node, Generation active, Uptime now, LeaseGrant grant) const;
 
   void start_leading(Uptime now);
   // Leader. True: somebody's progress has changed, tell the others.
@@ -41,6 +43,7 @@ class Board {
   // Follower.
   void heard_reply(const ReportReply& reply, Uptime now);
   void keep_only(const std::vector<raft::NodeId>& members);
+  void left(raft::NodeId node, Uptime now) { driver_.left(node, now); }
 
   [[nodiscard]] GenerationStep decide(const GenerationView& view, const std::vector<raft::NodeId>& members,
                                       Uptime now) {
@@ -49,9 +52,9 @@ class Board {
 
   // Whether this balancer may count on the others counting on it.
   [[nodiscard]] bool is_lease_held(Uptime now) const { return lease_.is_held(now); }
-  [[nodiscard]] Generation leader_active() const { return leader_active_; }
-  // Since this process began: until then nobody has said how far the cluster is.
-  [[nodiscard]] bool has_heard_leader() const { return has_heard_leader_; }
+  [[nodiscard]] Uptime lease_until() const { return lease_.until(); }
+  // What a balancer must know to forward, as a leader has said that granted it a lease; nothing: none has yet.
+  [[nodiscard]] std::optional<Generation> leader_active() const { return leader_active_; }
 
   struct Seen {
     NodeReport report;
@@ -63,13 +66,13 @@ class Board {
                                            Uptime now) const;
 
  private:
-  std::uint64_t last_sequence_ = 0;
+  std::uint64_t first_sequence_;
+  std::uint64_t last_sequence_;
   std::optional<NodeReport> last_sent_;
   Uptime sent_at_{0};
   LeaseHolder lease_;
   GenerationDriver driver_;
-  Generation leader_active_;
-  bool has_heard_leader_ = false;
+  std::optional<Generation> leader_active_;
   std::map<raft::NodeId, Seen> seen_;
 };
 

@@ -86,7 +86,7 @@ struct ClusterStatus {
   std::vector<NodeStatus> nodes;    // ascending by name
 };
 
-// How far a generation has come. Fenced nodes do not count as planes.
+// How far a generation has come. Fenced nodes do not count as planes, unless all are.
 struct LiveProgress {
   Generation generation;
   std::uint32_t live = 0;

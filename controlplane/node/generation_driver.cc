@@ -18,8 +18,20 @@ void GenerationDriver::heard(raft::NodeId node, const PlaneProgress& progress, U
 }
 
 void GenerationDriver::keep_only(const std::vector<raft::NodeId>& members) {
-  std::erase_if(heard_,
-                [&](const auto& one) { return std::find(members.begin(), members.end(), one.first) == members.end(); });
+  std::erase_if(heard_, [&](const auto& one) {
+    return !left_.contains(one.first) && std::find(members.begin(), members.end(), one.first) == members.end();
+  });
+}
+
+// Somebody who does not belong to the cluster any more forwards still, and does not know `prepared`.
+bool GenerationDriver::is_left_behind(Generation prepared, Uptime now) {
+  std::erase_if(left_, [&](const auto& one) { return now >= one.second + options_.lease + options_.margin; });
+  return std::any_of(left_.begin(), left_.end(), [&](const auto& one) {
+    const auto found = heard_.find(one.first);
+    if (found == heard_.end()) return true;
+    const PlaneProgress& progress = found->second.progress;
+    return progress.has_plane && progress.prepared < prepared;
+  });
 }
 
 bool GenerationDriver::is_within_lease(raft::NodeId node, Uptime now) const {
@@ -40,6 +52,7 @@ GenerationStep GenerationDriver::decide(const GenerationView& view, const std::v
     dirty_since_.reset();
     return {GenerationStep::Kind::prepare, Generation(view.active.value() + 1), {}};
   }
+  if (is_left_behind(*view.prepared, now)) return {};
   GenerationStep step{GenerationStep::Kind::activate, *view.prepared, {}};
   for (const raft::NodeId node : members) {
     const auto found = heard_.find(node);

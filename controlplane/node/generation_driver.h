@@ -56,12 +56,17 @@ class GenerationDriver {
   void set_batch(Uptime batch) { options_.batch = batch; }
   void heard(raft::NodeId node, const PlaneProgress& progress, Uptime now, LeaseGrant lease);
   void keep_only(const std::vector<raft::NodeId>& members);
+  // Every node's driver, whoever leads: a balancer that is removed forwards on until its lease is over, and whoever
+  // leads then waits for it as long.
+  void left(raft::NodeId node, Uptime now) { left_[node] = now; }
 
   // What to propose now. The caller proposes it once and calls again when the state has moved on.
   [[nodiscard]] GenerationStep decide(const GenerationView& view, const std::vector<raft::NodeId>& members, Uptime now);
   [[nodiscard]] bool is_within_lease(raft::NodeId node, Uptime now) const;
 
  private:
+  [[nodiscard]] bool is_left_behind(Generation prepared, Uptime now);
+
   struct Heard {
     PlaneProgress progress;
     Uptime leased{0};  // when a lease was last granted, or may have been by an earlier leader
@@ -70,6 +75,7 @@ class GenerationDriver {
   Uptime started_{0};
   std::optional<Uptime> dirty_since_;
   std::map<raft::NodeId, Heard> heard_;
+  std::map<raft::NodeId, Uptime> left_;  // and when
 };
 
 }  // namespace sluice::node

@@ -27,16 +27,17 @@ Result<std::unique_ptr<Node>> Node::make(const NodeOptions& options, raft::Store
   Result<std::unique_ptr<Replica>> replica = Replica::make(options.replica, std::move(stored), host, *node, random);
   if (!replica) return replica.error();
   node->replica_ = std::move(*replica);
+  Requests::Options requests;
+  requests.first_number = host.random() >> 2U;
   node->requests_ = std::make_unique<Requests>(
-      Requests::Options{}, *node->replica_,
-      [&host](raft::NodeId to, const NodeMessage& message) { host.send_node(to, message); },
+      requests, *node->replica_, [&host](raft::NodeId to, const NodeMessage& message) { host.send_node(to, message); },
       [raw = node.get()] { return raw->no_leader_reason(); });
   node->settle();
   return node;
 }
 
 Node::Node(const NodeOptions& options, NodeHost& host)
-    : options_(options), host_(host), board_(driver_options(options)) {
+    : options_(options), host_(host), board_(driver_options(options), host.random() >> 2U) {
   if (options.has_plane) plane_.expect_plane();
 }
 
@@ -54,7 +55,13 @@ void Node::read_done(raft::ReadId id, ReadOutcome outcome) {
   finished_reads_.emplace_back(id, outcome);
 }
 
+// A process that stood still may be a leader no more and not know: others have been elected, and leases that it grants
+// now, to itself or to whoever still asks it, nobody waits for. Two election timeouts of true ticks, and check-quorum
+// has told it; until then it grants nothing.
 void Node::on_tick() {
+  const Uptime now = host_.uptime();
+  if (last_tick_ && now > *last_tick_ + stall_max()) no_grant_before_ = now + 4 * stall_max();
+  last_tick_ = now;
   replica_->tick();
   requests_->on_tick(host_.uptime());
   ask_again();
@@ -79,7 +86,8 @@ void Node::on_snapshot_made(raft::SnapshotMeta meta, std::shared_ptr<const std::
 
 void Node::on_node_message(raft::NodeId from, const NodeMessage& message) {
   if (const auto* report = std::get_if<NodeReport>(&message)) {
-    if (!replica_->is_leader() || !replica_->has_state()) return;
+    // Whoever has been removed gets no lease any more: nobody waits for it.
+    if (!replica_->is_leader() || !replica_->has_state() || known_.configuration.find(from) == nullptr) return;
     is_board_changed_ |= board_.heard_report(from, *report, host_.uptime());
     if (is_settled_leader()) tell_board(from);
   } else if (const auto* reply = std::get_if<ReportReply>(&message)) {
@@ -129,7 +137,7 @@ void Node::settle() {
       drive_plane();
       drive_reports();
       drive_fence();
-      if (replica_->is_leader()) {
+      if (is_settled_leader()) {
         drive_generations();
         drive_membership();
       }
@@ -207,7 +215,13 @@ void Node::follow_configuration() {
     if (known_.configuration.find(member.id) == nullptr && !known_.configuration.members.empty())
       note("member", fmt::format("{} has joined", member.name));
   for (const raft::Member& member : known_.configuration.members)
-    if (status.configuration.find(member.id) == nullptr) note("member", fmt::format("{} has left", member.name));
+    if (status.configuration.find(member.id) == nullptr) {
+      note("member", fmt::format("{} has left", member.name));
+      board_.left(member.id, host_.uptime());
+    }
+  // When those were removed that this process never knew is not known: perhaps just now.
+  if (known_.configuration.members.empty())
+    for (const raft::NodeId removed : status.configuration.removed) board_.left(removed, host_.uptime());
   known_.configuration = status.configuration;
   board_.keep_only(members());
   host_.set_members(status.configuration);
@@ -238,8 +252,12 @@ bool Node::is_settled_leader() const {
 
 Knowledge Node::knowledge() const {
   const bool is_current =
-      board_.has_heard_leader() && Generation(replica_->state().active()->number) >= board_.leader_active();
-  return is_current ? Knowledge::current : Knowledge::behind;
+      board_.leader_active() && Generation(replica_->state().active()->number) >= *board_.leader_active();
+  // A plane of this cluster is at most one generation ahead of what is active: the one that is being prepared, which
+  // this balancer may have prepared in its life before and not know yet in this one.
+  const bool is_foreign =
+      board_.leader_active() && plane_.progress().prepared.value() > board_.leader_active()->value() + 1;
+  return is_current && is_foreign ? Knowledge::current : Knowledge::behind;
 }
 
 NodeReport Node::true_report() const {
@@ -268,7 +286,7 @@ void Node::drive_reports() {
   if (report) is_board_changed_ |= board_.heard_report(status.id, *report, now);
   if (!is_settled_leader()) return;
   if (report || is_board_changed_)
-    board_.heard_reply(board_.reply_to(status.id, Generation(replica_->state().active()->number), now), now);
+    board_.heard_reply(board_.reply_to(status.id, needed_to_forward(), now, grant()), now);
   // Somebody waits on every balancer for "live on k of n".
   if (std::exchange(is_board_changed_, false))
     for (const raft::NodeId member : members())
@@ -276,18 +294,40 @@ void Node::drive_reports() {
 }
 
 void Node::tell_board(raft::NodeId only) {
-  host_.send_node(only, board_.reply_to(only, Generation(replica_->state().active()->number), host_.uptime()));
+  host_.send_node(only, board_.reply_to(only, needed_to_forward(), host_.uptime(), grant()));
+}
+
+Uptime Node::stall_max() const {
+  return options_.replica.raft.election_ticks * options_.tick / 2;
+}
+
+LeaseGrant Node::grant() const {
+  const Uptime now = host_.uptime();
+  const bool has_stalled = !last_tick_ || now > *last_tick_ + stall_max() || now < no_grant_before_;
+  return has_stalled ? LeaseGrant::withheld : LeaseGrant::granted;
+}
+
+// An ACTIVATE that is on its way through the log will happen, whatever is heard from now on.
+Generation Node::needed_to_forward() const {
+  const Generation active(replica_->state().active()->number);
+  const bool is_activating = proposed_step_ && proposed_step_->first == GenerationStep::Kind::activate &&
+                             proposed_in_ == replica_->status().term;
+  return is_activating ? std::max(active, Generation(proposed_step_->second)) : active;
 }
 
 void Node::drive_fence() {
   if (!options_.has_plane) return;
   const bool is_held = board_.is_lease_held(host_.uptime());
-  // Back only with what the others forward by by now.
-  const bool is_current = plane_.progress().prepared >= board_.leader_active();
-  const bool is_fenced = is_fenced_ ? !(is_held && is_current) : !is_held;
+  // Only with what the others forward by by now, and with all that they count on here: a plane may come back without
+  // what it had.
+  const bool is_current =
+      board_.leader_active() && plane_.progress().prepared >= *board_.leader_active() && !plane_.is_behind_itself();
+  const bool is_fenced = !(is_held && is_current);
   if (is_fenced == is_fenced_) return;
   is_fenced_ = is_fenced;
-  note("fence", is_fenced ? "fenced: the leader has not been heard within the lease" : "no longer fenced");
+  note("fence", !is_fenced ? "no longer fenced"
+                : is_held  ? "fenced: the plane does not know what the others forward by"
+                           : "fenced: the leader has not been heard within the lease");
   host_.fence(is_fenced ? Fence::on : Fence::off);
 }
 

@@ -49,6 +49,9 @@ class NodeHost : public ReplicaHost {
   [[nodiscard]] virtual std::uint64_t random() = 0;
 };
 
+// Of one change, encoded: 100,000 backends with all their settings are 3 MB. Longer ones are refused.
+inline constexpr std::size_t command_bytes_max = 8U << 20;
+
 struct NodeOptions {
   ReplicaOptions replica;
   std::string name;         // of this balancer
@@ -97,6 +100,9 @@ class Node final : public ClusterPort, private ReplicaObserver {
 
   [[nodiscard]] const Replica& replica() const { return *replica_; }
   [[nodiscard]] bool is_fenced() const { return is_fenced_; }
+  // By the host's uptime. What outlives this process, or goes on while it stands still, must take its announcements
+  // back by itself then, unless it has been told a later time: nobody else will.
+  [[nodiscard]] Uptime lease_until() const { return board_.lease_until(); }
   [[nodiscard]] const PlaneDriver& plane() const { return plane_; }
 
  private:
@@ -138,6 +144,10 @@ class Node final : public ClusterPort, private ReplicaObserver {
   void drive_membership();
   void drive_watches();
   void tell_board(raft::NodeId only);
+  // A tick that comes later than this: the process stood still.
+  [[nodiscard]] Uptime stall_max() const;
+  [[nodiscard]] LeaseGrant grant() const;
+  [[nodiscard]] Generation needed_to_forward() const;
   void propose_quietly(const model::Command& command);
   void note(std::string kind, std::string text, std::vector<std::pair<std::string, std::string>> fields = {});
   void note_outcome(const AppliedItem& item);
@@ -172,6 +182,8 @@ class Node final : public ClusterPort, private ReplicaObserver {
   raft::Term proposed_in_;
   Uptime next_membership_{0};
   Uptime leader_heard_{0};
+  std::optional<Uptime> last_tick_;
+  Uptime no_grant_before_{0};
   bool is_fenced_ = false;
   bool is_board_changed_ = false;
 };

@@ -48,7 +48,7 @@ struct ReportReply {
   friend bool operator==(const ReportReply&, const ReportReply&) = default;
 };
 
-// A request of a follower's client, and its answer. `number` is the sender's, unique while its process lives.
+// A request of a follower's client, and its answer. `number` is the sender's; lives of one node do not share any.
 enum class ForwardKind : std::uint8_t { command = 1, add_member = 2, promote = 3, remove_member = 4, transfer = 5 };
 struct Forward {
   std::uint64_t number = 0;

@@ -46,8 +46,13 @@ void Node::write(model::Change change, Done<WriteReceipt> done) {
     id.put(host_.random() | 1U);
     std::copy(id.view().begin(), id.view().end(), reinterpret_cast<char*>(change.request_id.data()));
   }
+  std::string command = model::encode_command(change);
+  if (command.size() > command_bytes_max)
+    return done(
+        api_error(ApiCode::invalid, fmt::format("this change takes {} bytes, and {} is the most; make it in parts",
+                                                command.size(), command_bytes_max)));
   requests_->submit(
-      ForwardKind::command, model::encode_command(change),
+      ForwardKind::command, std::move(command),
       [done = std::move(done)](const ApiResult<Applied>& applied) { done(receipt_of_applied(applied)); },
       host_.uptime());
   settle();

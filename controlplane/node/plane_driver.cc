@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plane_driver.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::node {
@@ -13,6 +14,7 @@ void PlaneDriver::connected(std::string kind, Generation generation, StatePhase 
   said_ = {generation.value(), phase};
   progress_.has_plane = true;
   progress_.prepared = generation;
+  promised_ = std::max(promised_, generation);
   // A prepared generation still forwards by the one before.
   const bool is_before = phase == StatePhase::prepared && generation.value() > 0;
   progress_.active = is_before ? Generation(generation.value() - 1) : generation;
@@ -30,7 +32,7 @@ std::shared_ptr<const ForwardingState> PlaneDriver::take_next(Uptime now, Knowle
   if (!done_ && std::pair(wanted_->generation, wanted_->phase) < said_) {
     if (knowledge == Knowledge::behind) return nullptr;
     // Of another cluster, or of a time that a forced recovery has taken back: nothing that this cluster counts on.
-    progress_.active = progress_.prepared = Generation(0);
+    progress_.active = progress_.prepared = promised_ = Generation(0);
   }
   sent_ = wanted_;
   return sent_;
@@ -42,6 +44,7 @@ void PlaneDriver::published() {
   trouble_.clear();
   const Generation generation(done_->generation);
   progress_.prepared = generation;
+  promised_ = std::max(promised_, generation);
   if (done_->phase != StatePhase::active) return;
   progress_.active = generation;
   table_hash_ = done_->table_hash;

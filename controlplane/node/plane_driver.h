@@ -14,7 +14,8 @@
 
 namespace sluice::node {
 
-// behind: this balancer has restarted and may not have applied yet what its plane forwards by already.
+// behind: this balancer has restarted and may not have applied yet what its plane forwards by already. current: it has,
+// and what the plane has is none of this cluster's.
 enum class Knowledge : std::uint8_t { behind, current };
 
 class PlaneDriver {
@@ -41,6 +42,8 @@ class PlaneDriver {
   [[nodiscard]] const std::string& kind() const { return kind_; }  // of the last plane that answered
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
   [[nodiscard]] PlaneProgress progress() const { return progress_; }
+  // It knows less than it once said, and others may count on that: it has come back without what it had.
+  [[nodiscard]] bool is_behind_itself() const { return progress_.prepared < promised_; }
   [[nodiscard]] std::uint64_t table_hash() const { return table_hash_; }  // of progress().active, once we published it
 
  private:
@@ -48,6 +51,7 @@ class PlaneDriver {
   std::string kind_;
   std::string trouble_;  // why the last publish failed; empty: it did not
   PlaneProgress progress_;
+  Generation promised_;  // the highest that it was said to have prepared
   std::uint64_t table_hash_ = 0;
   std::shared_ptr<const ForwardingState> wanted_;
   std::shared_ptr<const ForwardingState> sent_;  // under way

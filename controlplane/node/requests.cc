@@ -14,7 +14,11 @@ constexpr std::string_view repeat_hint = "ask again: a write with the same reque
 }  // namespace
 
 Requests::Requests(const Options& options, Replica& replica, Send send, Reason reason)
-    : options_(options), replica_(replica), send_(std::move(send)), reason_(std::move(reason)) {}
+    : options_(options),
+      replica_(replica),
+      send_(std::move(send)),
+      reason_(std::move(reason)),
+      last_number_(options.first_number) {}
 
 void Requests::submit(ForwardKind kind, std::string payload, AppliedDone done, Uptime now) {
   const std::uint64_t number = ++last_number_;

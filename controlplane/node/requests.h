@@ -32,6 +32,8 @@ class Requests {
     Uptime deadline{10000};
     // How long a request waits for a leader to be known. Above an election, below a second.
     Uptime leader_wait{800};
+    // Random: an answer to a request of this node's life before must not answer one of this life.
+    std::uint64_t first_number = 0;
   };
   using Send = std::function<void(raft::NodeId to, const NodeMessage& message)>;
   // Why there is no leader, for people.
@@ -77,7 +79,7 @@ class Requests {
   Replica& replica_;
   Send send_;
   Reason reason_;
-  std::uint64_t last_number_ = 0;
+  std::uint64_t last_number_;
   std::map<std::uint64_t, Request> requests_;
   std::multimap<raft::LogIndex, Proposal> proposals_;
 };

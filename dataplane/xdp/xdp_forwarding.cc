@@ -212,6 +212,7 @@ Result<PublishReport> XdpForwarding::publish_growing(const ForwardingModel& mode
                                                      const ImageWriter::NextHopOf& next_hop_of) {
   Result<PublishReport> published = live_->writer->publish(model, next_hop_of, now_realtime_ns());
   if (published || published.error().code != ErrorCode::out_of_capacity) return published;
+  log_(published.error().context + ": moves to larger ones");
   PublishReport report;
   Result<std::unique_ptr<Image>> larger = new_image(model, next_hop_of, report);
   if (!larger) {

@@ -81,5 +81,33 @@ TEST(GenerationDriver, NobodyWaitsForWhoForwardsNothing) {
   EXPECT_EQ(driver.decide({Generation(3), Generation(4), false}, all, Uptime{11}).kind, Kind::activate);
 }
 
+TEST(GenerationDriver, WhoIsRemovedIsWaitedForAsLongAsItMayForward) {
+  GenerationDriver driver(GenerationDriver::Options{});
+  const Uptime over = GenerationDriver::Options{}.lease + GenerationDriver::Options{}.margin;
+  const raft::NodeId stays(1);
+  const raft::NodeId leaves(2);
+  const GenerationView view{Generation(4), Generation(5), false};
+  const PlaneProgress old{true, Generation(4), Generation(4)};
+  const PlaneProgress knows{true, Generation(4), Generation(5)};
+  driver.start(Uptime{1000});
+  driver.heard(stays, knows, Uptime{20000}, LeaseGrant::granted);
+  driver.heard(leaves, old, Uptime{20000}, LeaseGrant::granted);
+  driver.left(leaves, Uptime{20100});
+  driver.keep_only({stays});
+  EXPECT_EQ(driver.decide(view, {stays}, Uptime{20200}).kind, GenerationStep::Kind::none);
+  const GenerationStep step = driver.decide(view, {stays}, Uptime{20100} + over);
+  EXPECT_EQ(step.kind, GenerationStep::Kind::activate);
+  EXPECT_TRUE(step.laggards.empty());
+  // One who knows already holds nobody up.
+  driver.heard(leaves, knows, Uptime{30000}, LeaseGrant::granted);
+  driver.left(leaves, Uptime{30000});
+  EXPECT_EQ(driver.decide(view, {stays}, Uptime{30100}).kind, GenerationStep::Kind::activate);
+  // The next leader has heard nothing of it, and waits.
+  driver.left(leaves, Uptime{40000});
+  driver.start(Uptime{40100});
+  driver.heard(stays, knows, Uptime{40100}, LeaseGrant::granted);
+  EXPECT_EQ(driver.decide(view, {stays}, Uptime{40200}).kind, GenerationStep::Kind::none);
+}
+
 }  // namespace
 }  // namespace sluice::node

@@ -41,7 +41,7 @@ std::optional<std::size_t> NodeBed::leader() const {
   std::optional<std::size_t> found;
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     const raft::RaftStatus status = hosts_[i]->node->replica().status();
-    if (cut_.contains(i) || status.role != raft::Role::leader) continue;
+    if (is_deaf(i) || status.role != raft::Role::leader) continue;
     if (!found || status.term > hosts_[*found]->node->replica().status().term) found = i;
   }
   return found;
@@ -50,7 +50,8 @@ std::optional<std::size_t> NodeBed::leader() const {
 // One tick of the clock, and all that follows from it.
 void NodeBed::step() {
   now_ += Uptime{10};
-  for (const auto& host : hosts_) host->node->on_tick();
+  for (std::size_t i = 0; i < hosts_.size(); ++i)
+    if (!stopped_.contains(i)) hosts_[i]->node->on_tick();
   for (std::size_t guard = 0; !queue_.empty() && guard < 100000; ++guard) {
     const std::function<void()> action = std::move(queue_.front());
     queue_.pop_front();
@@ -128,15 +129,16 @@ void NodeBed::Host::later(std::function<void(Node&)> event) {
 void NodeBed::Host::send(const raft::Message& message) {
   const std::size_t to = message.to.value() - 1;
   bed_.queue_.emplace_back([this, to, bytes = raft::encode_message(message)] {
-    if (bed_.cut_.contains(index_) || bed_.cut_.contains(to) || to >= bed_.size()) return;
+    if (bed_.is_deaf(index_) || bed_.is_deaf(to) || to >= bed_.size()) return;
     bed_.node(to).on_raft(*raft::decode_message(bytes));
   });
 }
 
 void NodeBed::Host::send_node(raft::NodeId receiver, const NodeMessage& message) {
   const std::size_t to = receiver.value() - 1;
+  if (const auto* forward = std::get_if<Forward>(&message)) last_forward = forward->number;
   bed_.queue_.emplace_back([this, to, bytes = encode_node_message(message)] {
-    if (bed_.cut_.contains(index_) || bed_.cut_.contains(to) || to >= bed_.size()) return;
+    if (bed_.is_deaf(index_) || bed_.is_deaf(to) || to >= bed_.size()) return;
     bed_.node(to).on_node_message(id(), *decode_node_message(bytes));
   });
 }

@@ -38,6 +38,9 @@ class NodeBed {
   // Neither sends nor receives.
   void isolate(std::size_t index) { cut_.insert(index); }
   void heal() { cut_.clear(); }
+  // Stands still: no ticks, and what is sent to it is lost.
+  void stop(std::size_t index) { stopped_.insert(index); }
+  void go_on(std::size_t index) { stopped_.erase(index); }
   // As after kill -9: goes on from its disk.
   void restart(std::size_t index);
   // A new member's process, without state.
@@ -55,7 +58,10 @@ class NodeBed {
   Uptime now_{1000};
   std::vector<std::unique_ptr<Host>> hosts_;
   std::deque<std::function<void()>> queue_;
+  [[nodiscard]] bool is_deaf(std::size_t index) const { return cut_.contains(index) || stopped_.contains(index); }
+
   std::set<std::size_t> cut_;
+  std::set<std::size_t> stopped_;
 };
 
 class NodeBed::Host final : public NodeHost {
@@ -90,6 +96,7 @@ class NodeBed::Host final : public NodeHost {
   bool plane_holds = false;
   void release_plane();
   bool is_fenced = false;
+  std::uint64_t last_forward = 0;  // number of the newest request to a leader
   std::string failure;
   raft::Configuration members;
 

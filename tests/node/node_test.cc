@@ -224,7 +224,7 @@ TEST(Node, WhoIsToldThatALeaderHasGoneAsksTheNext) {
   bed.run_for(Uptime{10});
   bed.heal();
   ForwardReply elsewhere;
-  elsewhere.number = 1;
+  elsewhere.number = bed.host(follower).last_forward;
   elsewhere.is_elsewhere = true;
   bed.node(follower).on_node_message(bed.host(leader).id(), elsewhere);
   ASSERT_TRUE(bed.run_until([&] { return answer.has_value(); }));

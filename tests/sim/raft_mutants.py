@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Would the simulator notice? Breaks a copy of controlplane/raft in one place at a time and expects red.
+"""Would the simulator notice? Breaks a copy of the core, node, model or slot tables in one place at a time, expects red.
 
 usage: raft_mutants [--only WORD] [--seeds N] [--jobs N] [--table N]
   --only WORD  only mutants with the word in their name
@@ -7,8 +7,8 @@ usage: raft_mutants [--only WORD] [--seeds N] [--jobs N] [--table N]
   --jobs N     mutants at a time (as many as there are processors)
   --table N    count for every mutant the violations in N seeds, and whether the directed tests see it
 
-A mutant is killed by the directed tests of tests/raft or by raft_sim. One whose text is not found exactly once is stale:
-write it anew. Closes with one line of JSON; exit code 1 if a mutant survives.
+A mutant of controlplane/raft is killed by the directed tests of tests/raft or by raft_sim; one of what only whole balancers
+run by their seeds of raft_sim, or else by a test of tests/node. One whose text is not found exactly once is stale: write it anew. Closes with one line of JSON; exit code 1 if a mutant survives.
 """
 import argparse
 import concurrent.futures
@@ -29,8 +29,15 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 RAFT = "controlplane/raft"
 SIM, SIM_LIBRARY, SIM_FOLDER = "tests/raft_sim", "tests/sim/libsluice_raft_sim.a", "tests/sim"
-DIRECTED = ("tests/raft/raft_test", "tests/raft/raft_script_test")
-LIBRARY = f"{RAFT}/libsluice_raft.a"
+DIRECTED = {RAFT: ("tests/raft/raft_test", "tests/raft/raft_script_test"), "controlplane/node": ("tests/node/node_test",)}
+DIRECTED_ALL = [program for programs in DIRECTED.values() for program in programs]
+# Compiled folder -> its library. What stands in BALANCERS only whole balancers run: only their seeds are asked.
+LIBRARIES = {RAFT: f"{RAFT}/libsluice_raft.a", SIM_FOLDER: SIM_LIBRARY,
+             "controlplane/node": "controlplane/node/libsluice_node.a",
+             "controlplane/model": "controlplane/model/libsluice_model.a",
+             "dataplane/core/slots": "dataplane/core/slots/libsluice_slots.a"}
+BALANCERS = ("controlplane/node", "controlplane/model", "dataplane/core/slots")
+BALANCER_FILES = ("sim_balancer.cc", "sim_plane.cc")
 # A mutant may well hang.
 SECONDS_MAX = 240
 DIRECTED_SECONDS_MAX = 60
@@ -55,9 +62,9 @@ class Workshop:
 
     def __init__(self, build: pathlib.Path, directory: pathlib.Path):
         self.build, self.directory = build, directory
-        subprocess.run(["ninja", "-C", build, SIM, *DIRECTED], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["ninja", "-C", build, SIM, *DIRECTED_ALL], check=True, stdout=subprocess.DEVNULL)
         self.compile = self._compile_commands()
-        self.links = {program: self._command(program, f"-o {program} ") for program in (SIM, *DIRECTED)}
+        self.links = {program: self._command(program, f"-o {program} ") for program in (SIM, *DIRECTED_ALL)}
 
     def _commands(self, target: str) -> list[str]:
         return subprocess.run(["ninja", "-C", self.build, "-t", "commands", target], capture_output=True, text=True,
@@ -69,7 +76,7 @@ class Workshop:
     def _compile_commands(self) -> dict[str, str]:
         """By source file, relative to the root."""
         found = {}
-        for library, folder in ((LIBRARY, RAFT), (SIM_LIBRARY, SIM_FOLDER)):
+        for folder, library in LIBRARIES.items():
             for line in self._commands(library):
                 source = re.search(rf"-c \S*?({folder}/\w+\.cc)$", line)
                 if source:
@@ -98,7 +105,7 @@ class Workshop:
             objects.append(str(output))
         programs = {}
         for program, link in self.links.items():
-            if folder == SIM_FOLDER and program in DIRECTED:
+            if program != SIM and program not in DIRECTED.get(folder, ()):
                 continue
             made = copy / pathlib.Path(program).name
             # Before the libraries: what is in there is then not asked for.
@@ -119,8 +126,8 @@ def run(words, seconds):
 
 
 def directed_red(programs) -> str:
-    """The first failed test of tests/raft."""
-    for name in DIRECTED:
+    """The first failed test of those that are written for the folder."""
+    for name in DIRECTED_ALL:
         if name not in programs:
             continue
         code, said = run([programs[name]], DIRECTED_SECONDS_MAX)
@@ -133,23 +140,29 @@ def directed_red(programs) -> str:
     return ""
 
 
-def simulated_red(program, seeds: int) -> str:
-    code, said = run([program, "--seeds", seeds, "--threads", 1, "--first", "--quiet"], SECONDS_MAX)
+def only_of(mutant) -> list[str]:
+    """Those seeds that run what it breaks."""
+    is_balancer = os.path.dirname(mutant.file) in BALANCERS or os.path.basename(mutant.file) in BALANCER_FILES
+    return ["--only", "balancers"] if is_balancer else []
+
+
+def simulated_red(program, seeds: int, only: list[str]) -> str:
+    code, said = run([program, "--seeds", seeds, *only, "--threads", 1, "--first", "--quiet"], SECONDS_MAX)
     if code == 0:
         return ""
     violation = re.search(r"^VIOLATION seed (\d+): ([^:\n]*)", said, re.MULTILINE)
     return f"seed {violation.group(1)}, {violation.group(2)}" if violation else f"raft_sim ends with {code}"
 
 
-def simulated_count(program, seeds: int) -> str:
+def simulated_count(program, seeds: int, only: list[str]) -> str:
     """Violations among so many seeds; an aborting core ends the process, so seeds are then run one by one."""
-    code, said = run([program, "--seeds", seeds, "--threads", 1, "--quiet"], SECONDS_MAX)
+    code, said = run([program, "--seeds", seeds, *only, "--threads", 1, "--quiet"], SECONDS_MAX)
     last = said.splitlines()[-1] if said else ""
     if last.startswith("{"):
         return str(json.loads(last)["violations"])
     if code == "hangs":
         return "hangs"
-    red = sum(run([program, "--seeds", 1, "--from", seed, "--quiet"], 20)[0] != 0 for seed in range(1, seeds + 1))
+    red = sum(run([program, "--seeds", 1, "--from", seed, *only, "--quiet"], 20)[0] != 0 for seed in range(1, seeds + 1))
     return str(red)
 
 
@@ -170,18 +183,22 @@ class Gate:
                     return False, f"stale: {path} has its text {text.count(old)} times"
                 file.write_text(text.replace(old, new))
             programs = self.workshop.build_mutant(folder, copy, [path for path, _, _ in mutant.edits()])
-            return self.judge(programs)
+            return self.judge(programs, only_of(mutant))
         except subprocess.CalledProcessError as error:
             return False, "does not compile: " + error.stderr[-800:]
         finally:
             shutil.rmtree(copy)
 
-    def judge(self, programs) -> tuple[bool, str]:
+    def judge(self, programs, only: list[str]) -> tuple[bool, str]:
         if self.table:
             red = directed_red(programs)
-            count = simulated_count(programs[SIM], self.table)
+            count = simulated_count(programs[SIM], self.table, only)
             return bool(red) or count != "0", f"{count} | {red or '-'}"
-        red = directed_red(programs) or simulated_red(programs[SIM], self.seeds)
+        # What only whole balancers show is to be seen there; of what they do not, a directed test must know.
+        if only:
+            red = simulated_red(programs[SIM], self.seeds, only) or directed_red(programs)
+        else:
+            red = directed_red(programs) or simulated_red(programs[SIM], self.seeds, only)
         return bool(red), red or "not noticed"
 
 

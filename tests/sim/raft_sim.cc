@@ -17,26 +17,33 @@
 #include <utility>
 #include <vector>
 
+#include "balancer_simulation.h"
 #include "simulation.h"
 
 namespace sluice::sim {
 namespace {
 
 constexpr const char* usage =
-    "usage: raft_sim [--seeds N] [--from S] [--nodes n] [--threads T] [--first] [--trace] [--quiet]\n"
+    "usage: raft_sim [--seeds N] [--from S] [--nodes n] [--only KIND] [--threads T] [--first] [--trace] [--quiet]\n"
     "  --seeds N    so many seeds (1)\n"
     "  --from S     the first of them (1)\n"
     "  --nodes n    clusters of n founders; left out: 1, 2, 3, 4, 5 or 7, as the seed says\n"
+    "  --only KIND  of these seeds only the \"cores\" or only the \"balancers\", which are those that 4 divides: "
+    "whole\n"
+    "               balancers with node, model and planes (docs/simulation.md)\n"
     "  --threads T  at a time (as many as there are processors)\n"
     "  --first      stop at the first violation\n"
     "  --trace      print everything that happens; one thread\n"
     "  --quiet      of each violation only its first line\n";
+
+enum class Kinds : std::uint8_t { all, cores, balancers };
 
 struct Arguments {
   std::uint64_t seeds = 1;
   std::uint64_t from = 1;
   std::uint64_t nodes = 0;
   std::uint64_t threads = std::max(1u, std::thread::hardware_concurrency());
+  Kinds kinds = Kinds::all;
   bool stops_at_first = false;
   bool prints_trace = false;
   bool is_quiet = false;
@@ -54,6 +61,12 @@ bool parse(int count, char** words, Arguments& arguments) {
     const std::string_view word = words[i];
     if (const auto flag = flags.find(word); flag != flags.end()) {
       arguments.*flag->second = true;
+      continue;
+    }
+    if (word == "--only" && i + 1 < count) {
+      const std::string_view kind = words[++i];
+      if (kind != "cores" && kind != "balancers") return false;
+      arguments.kinds = kind == "cores" ? Kinds::cores : Kinds::balancers;
       continue;
     }
     const auto number = numbers.find(word);
@@ -99,39 +112,51 @@ class Runner {
     for (;;) {
       const std::uint64_t number = next_++;
       if (number >= arguments_.seeds || (arguments_.stops_at_first && violations_ > 0)) return;
-      seed_now = arguments_.from + number;
-      const SimOptions options = options_of(seed_now, static_cast<std::uint32_t>(arguments_.nodes));
-      const SimResult result = simulate(options, arguments_.prints_trace ? TraceMode::print : TraceMode::hash_only);
+      const std::uint64_t seed = seed_now = arguments_.from + number;
+      if (arguments_.kinds != Kinds::all && is_balancer_seed(seed) != (arguments_.kinds == Kinds::balancers)) continue;
+      const SimResult result = simulate_seed(seed, arguments_.prints_trace ? TraceMode::print : TraceMode::hash_only);
       const std::lock_guard lock(mutex_);
-      add(options.seed, result);
-      if (result.violation) tell(options, result);
+      add(seed, result);
+      if (result.violation) tell(seed, result);
     }
+  }
+
+  [[nodiscard]] SimResult simulate_seed(std::uint64_t seed, TraceMode mode) const {
+    const auto nodes = static_cast<std::uint32_t>(arguments_.nodes);
+    if (is_balancer_seed(seed)) return simulate_balancers(balancer_options_of(seed, nodes), mode);
+    return simulate(options_of(seed, nodes), mode);
+  }
+
+  [[nodiscard]] std::string text_of_seed(std::uint64_t seed) const {
+    const auto nodes = static_cast<std::uint32_t>(arguments_.nodes);
+    return is_balancer_seed(seed) ? text_of(balancer_options_of(seed, nodes)) : text_of(options_of(seed, nodes));
   }
 
   void add(std::uint64_t seed, const SimResult& result) {
     ++seeds_;
     simulated_ += result.simulated;
     operations_ += result.operations;
+    chain_checks_ += result.chain_checks;
     events_ += result.events;
     counters_ += result.counters;
     leader_after_ = std::max(leader_after_, {result.leader_after, seed});
     caught_up_after_ = std::max(caught_up_after_, {result.caught_up_after, seed});
   }
 
-  void tell(const SimOptions& options, const SimResult& result) {
+  void tell(std::uint64_t seed, const SimResult& result) {
     ++violations_;
     if (arguments_.is_quiet) {
-      fmt::print("VIOLATION seed {}: {}\n", options.seed, result.violation->substr(0, result.violation->find('\n')));
+      fmt::print("VIOLATION seed {}: {}\n", seed, result.violation->substr(0, result.violation->find('\n')));
       return;
     }
-    fmt::print("VIOLATION seed {}: {}\n  {}\n", options.seed, *result.violation, text_of(options));
+    fmt::print("VIOLATION seed {}: {}\n  {}\n", seed, *result.violation, text_of_seed(seed));
     if (arguments_.prints_trace) return;
     // The same again, this time with words.
-    const SimResult again = simulate(options, TraceMode::last_lines);
+    const SimResult again = simulate_seed(seed, TraceMode::last_lines);
     if (again.trace_hash != result.trace_hash) fmt::print("  (the second run went another way: not deterministic!)\n");
     fmt::print("  the last {} lines of the story:\n", again.last_lines.size());
     for (const std::string& line : again.last_lines) fmt::print("  {}\n", line);
-    fmt::print("  all of it: raft_sim --from {} --seeds 1{} --trace\n\n", options.seed,
+    fmt::print("  all of it: raft_sim --from {} --seeds 1{} --trace\n\n", seed,
                arguments_.nodes == 0 ? "" : fmt::format(" --nodes {}", arguments_.nodes));
   }
 
@@ -141,9 +166,9 @@ class Runner {
                leader_after_.first.count() / 1000, leader_after_.second, caught_up_after_.first.count() / 1000,
                caught_up_after_.second);
     const double hours = std::chrono::duration<double, std::ratio<3600>>(simulated_).count();
-    fmt::print(R"({{"seeds": {}, "simulated_hours": {:.2f}, "violations": {}, "operations": {}}})"
+    fmt::print(R"({{"seeds": {}, "simulated_hours": {:.2f}, "violations": {}, "operations": {}, "chain_checks": {}}})"
                "\n",
-               seeds_, hours, violations_.load(), operations_);
+               seeds_, hours, violations_.load(), operations_, chain_checks_);
   }
 
   const Arguments arguments_;
@@ -153,6 +178,7 @@ class Runner {
   std::uint64_t seeds_ = 0;
   Time simulated_{};
   std::uint64_t operations_ = 0;
+  std::uint64_t chain_checks_ = 0;
   std::uint64_t events_ = 0;
   Counters counters_;
   std::pair<Time, std::uint64_t> leader_after_;  // the longest, and of which seed

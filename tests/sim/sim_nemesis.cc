@@ -141,6 +141,9 @@ void SimNemesis::heal() {
   world_.trace.note([] { return std::string("---- everything is well from here on ----"); });
   world_.is_healed = true;
   cluster_.network().mend();
+  // A message that was late for seconds is a fault like the others: an append of a leader of the past keeps others from
+  // standing for election, a request to take over unseats its sender.
+  cluster_.network().bring_all();
   for (const auto& node : cluster_.nodes()) {
     node->heal();
     cluster_.restart(*node);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -23,14 +24,26 @@ class SimNetwork {
   // What is on its way is lost too, as with a broken connection.
   void cut(raft::NodeId from, raft::NodeId to) { cut_.emplace(from, to); }
   void mend() { cut_.clear(); }
+  // What is still on its way arrives at once, in the order in which it was sent: nothing of the past comes later than
+  // that.
+  void bring_all();
   [[nodiscard]] bool is_whole() const { return cut_.empty(); }
 
  private:
+  using Way = std::pair<raft::NodeId, raft::NodeId>;
+  struct OnItsWay {
+    Way way;
+    std::string bytes;
+  };
+
   void deliver_after(Time delay, const raft::Message& message, const std::string& bytes);
+  void bring(std::uint64_t number);
 
   SimWorld& world_;
   Receiver receiver_;
-  std::set<std::pair<raft::NodeId, raft::NodeId>> cut_;
+  std::set<Way> cut_;
+  std::map<std::uint64_t, OnItsWay> on_its_way_;  // by the order in which it was sent
+  std::uint64_t sent_ = 0;
 };
 
 }  // namespace sluice::sim

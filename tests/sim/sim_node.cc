@@ -180,6 +180,7 @@ void SimNode::receive(std::string bytes) {
 void SimNode::after_input() {
   if (!raft_->has_ready()) return;
   world_.oracle.observe(status());
+  world_.oracle.awaits_ready(status());
   if (world_.options.pump_delay_max == Time{}) {
     pump();
   } else if (!is_pump_due_) {

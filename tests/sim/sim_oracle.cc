@@ -61,6 +61,7 @@ void Oracle::started(NodeId id, const RaftStatus& status) {
   for (const Entry& entry : stored.entries)
     if (entry.index > node.log.before) node.log.entries.push_back({entry.term, digest_of(entry)});
   node.seen = stored.hard_state;
+  node.ready_from.reset();
   node.commit = node.applied = LogIndex();
   node.leads.reset();
   if (status.term != stored.hard_state.term || status.vote != stored.hard_state.vote)
@@ -78,6 +79,11 @@ void Oracle::observe(const RaftStatus& status) {
   check_term_and_vote(node, status);
   check_leader(node, status);
   check_commit(node, status);
+}
+
+void Oracle::awaits_ready(const RaftStatus& status) {
+  std::optional<Term>& from = nodes_.at(status.id).ready_from;
+  if (!from) from = status.term;
 }
 
 void Oracle::check_term_and_vote(Node& node, const RaftStatus& status) {
@@ -182,11 +188,11 @@ void Oracle::take(const RaftStatus& status, const Ready& ready) {
     if (meta.index > committed())
       fail(fmt::format("SNAPSHOT: {} installs {}, committed is {}", name(status.id), meta.index.value(),
                        committed().value()));
-    check_truncation(node, status.id, next(meta.index), "installing a snapshot");
+    check_truncation(node, status, next(meta.index), "installing a snapshot");
     node.log = {meta.index, meta.term, meta.configuration, {}};
   }
   if (ready.truncate_from) {
-    check_truncation(node, status.id, *ready.truncate_from, "truncating");
+    check_truncation(node, status, *ready.truncate_from, "truncating");
     if (*ready.truncate_from <= node.log.before) {
       fail(fmt::format("TRUNCATION: {} truncates at {}, its snapshot is at {}", name(status.id),
                        ready.truncate_from->value(), node.log.before.value()));
@@ -195,6 +201,7 @@ void Oracle::take(const RaftStatus& status, const Ready& ready) {
     if (*ready.truncate_from <= node.log.last())
       node.log.entries.resize(ready.truncate_from->value() - node.log.before.value() - 1);
   }
+  node.ready_from.reset();
   for (const Entry& entry : ready.append) check_append(node, status, entry);
   if (status.role == Role::leader && node.leads != status.term) {
     check_completeness(node, status);
@@ -202,13 +209,16 @@ void Oracle::take(const RaftStatus& status, const Ready& ready) {
   }
 }
 
-// A committed entry never goes away.
-void Oracle::check_truncation(const Node& node, NodeId id, LogIndex from, const char* by) {
+// A committed entry never goes away, except where nobody counted on it: a node that lags in a term before that of the
+// commit may take a late message of that term's leader, who need not have the entry, and gets it back later.
+void Oracle::check_truncation(const Node& node, const RaftStatus& status, LogIndex from, const char* by) {
+  const Term term = node.ready_from.value_or(status.term);
   for (LogIndex index = from; index <= std::min(node.log.last(), committed()); index = next(index)) {
     const Shape* own = node.log.find(index);
-    if (own == nullptr || own->term != committed_at(index)->shape.term) continue;
-    fail(fmt::format("TRUNCATION: {} loses the committed entry {}@{} by {}", name(id), index.value(), own->term.value(),
-                     by));
+    const Committed& entry = *committed_at(index);
+    if (own == nullptr || own->term != entry.shape.term || term < entry.in_term) continue;
+    fail(fmt::format("TRUNCATION: {} loses the committed entry {}@{} by {}, in term {}; it was committed in term {}",
+                     name(status.id), index.value(), own->term.value(), by, term.value(), entry.in_term.value()));
     return;
   }
 }

@@ -28,6 +28,8 @@ class Oracle {
   void started(raft::NodeId id, const raft::RaftStatus& status);
   // After every input to a core.
   void observe(const raft::RaftStatus& status);
+  // After an input that left something for a Ready, which may be taken later and tell of other inputs too.
+  void awaits_ready(const raft::RaftStatus& status);
   // Every Ready, before anything of it is done.
   void take(const raft::RaftStatus& status, const raft::Ready& ready);
   // Every message, at the moment it leaves.
@@ -74,7 +76,8 @@ class Oracle {
   struct Node {
     const SimDisk* disk = nullptr;
     LogShape log;
-    raft::HardState seen;  // by this life
+    raft::HardState seen;                  // by this life
+    std::optional<raft::Term> ready_from;  // the oldest term of which the next Ready may tell
     raft::LogIndex commit;
     raft::LogIndex applied;
     std::optional<raft::Term> leads;  // checked already
@@ -106,7 +109,7 @@ class Oracle {
   void check_completeness(const Node& node, const raft::RaftStatus& status);
   void check_commit(Node& node, const raft::RaftStatus& status);
   void check_quorum(const raft::RaftStatus& status, raft::Term term);
-  void check_truncation(const Node& node, raft::NodeId id, raft::LogIndex from, const char* by);
+  void check_truncation(const Node& node, const raft::RaftStatus& status, raft::LogIndex from, const char* by);
   void check_append(Node& node, const raft::RaftStatus& status, const raft::Entry& entry);
   void check_configuration(const Node& node, const raft::RaftStatus& status, const raft::Entry& entry);
   [[nodiscard]] std::pair<raft::LogIndex, raft::Configuration> configuration_before(const LogShape& log) const;

@@ -30,7 +30,9 @@ struct Counters {
   std::uint64_t membership_changes = 0;
   std::uint64_t transfers = 0;
   std::uint64_t reads = 0;
-  std::uint64_t unhealable = 0;  // runs in which our own faults left no quorum alive
+  std::uint64_t generations = 0;  // of balancers
+  std::uint64_t outlived = 0;     // see ChainCover
+  std::uint64_t unhealable = 0;   // runs in which our own faults left no quorum alive
 
   Counters& operator+=(const Counters& other);
 };

@@ -18,6 +18,7 @@ struct SimResult {
   std::optional<std::string> violation;
   Time simulated{};
   std::uint64_t operations = 0;
+  std::uint64_t chain_checks = 0;  // of balancers (chain_cover.h)
   std::uint64_t trace_hash = 0;
   std::uint64_t events = 0;
   Counters counters;

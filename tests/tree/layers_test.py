@@ -41,8 +41,9 @@ LAYERS = {
                                       "controlplane/io/plane"},
     "controlplane/io/store": {"dataplane/core/base", "controlplane/raft"},
     "bpf": {ABI},
-    # Certificates are made and shown where no node runs: on the operator's own machine, without an API to ask.
-    "tools/cli": CORE | {ABI, "dataplane/replay", "controlplane/model", "controlplane/io/certs"},
+    # Certificates are made, and states restored, where no node runs and no API could be asked.
+    "tools/cli": CORE | {ABI, "dataplane/replay", "controlplane/raft", "controlplane/model", "controlplane/io/certs",
+                         "controlplane/io/store", "controlplane/io/daemon"},
     # Benchmarks measure what they are about: the planes' own pieces.
     "tools/bench": CORE | {ABI, "dataplane/host", "dataplane/xdp", "dataplane/dpdk"},
 }

@@ -89,6 +89,14 @@ struct SnapshotOptions {
 };
 ExitCode run_snapshot_save(const Context& context, const SnapshotOptions& options);
 
+// On the balancer itself, while its sluiced does not run.
+struct RecoveryOptions {
+  std::string config_file = "/etc/sluice/sluiced.toml";
+  std::string file;  // restore: the backup
+};
+ExitCode run_snapshot_restore(const Context& context, const RecoveryOptions& options);
+ExitCode run_cluster_recover(const Context& context, const RecoveryOptions& options);
+
 struct ApplyOptions {
   std::string file;
   std::optional<std::string> confirm_within;  // 120s

@@ -161,6 +161,10 @@ CLI::App* add_member_command(CLI::App* noun, const std::string& name, const std:
   return command;
 }
 
+void add_config_file(CLI::App* command, RecoveryOptions& options) {
+  command->add_option("--config", options.config_file, "sluiced's configuration file")->capture_default_str();
+}
+
 void add_cluster(CLI::App& root, ClusterInvocation& invocation, const ChooseAction& choose) {
   CLI::App* noun = add_noun(root, "cluster", "who belongs to it, who leads, what it is worth");
   MemberOptions& member = invocation.member;
@@ -180,6 +184,18 @@ void add_cluster(CLI::App& root, ClusterInvocation& invocation, const ChooseActi
   save->add_option("FILE", invocation.snapshot.file, "file to write")->required();
   on_parse(save, choose,
            [&invocation](const Context& context) { return run_snapshot_save(context, invocation.snapshot); });
+  CLI::App* restore =
+      snapshot->add_subcommand("restore", "this host's balancer goes on from a file as the only member");
+  restore->add_option("FILE", invocation.recovery.file, "file that save has written")->required();
+  add_config_file(restore, invocation.recovery);
+  on_parse(restore, choose,
+           [&invocation](const Context& context) { return run_snapshot_restore(context, invocation.recovery); });
+  CLI::App* recover =
+      noun->add_subcommand("recover", "the quorum is lost for good: this host's balancer goes on alone");
+  recover->footer("Only with its sluiced stopped, and on the balancer that has applied most.");
+  add_config_file(recover, invocation.recovery);
+  on_parse(recover, choose,
+           [&invocation](const Context& context) { return run_cluster_recover(context, invocation.recovery); });
 }
 
 void add_config(CLI::App& root, ClusterInvocation& invocation, const ChooseAction& choose) {

@@ -17,6 +17,7 @@ struct ClusterInvocation {
   BackendOptions backend;
   MemberOptions member;
   SnapshotOptions snapshot;
+  RecoveryOptions recovery;
   ApplyOptions apply;
   RollbackOptions rollback;
   WriteOptions confirm;

@@ -31,6 +31,7 @@ CORES = os.cpu_count() or 1
 SUITES = (
     Suite("unit", PLAIN, "unit", CORES, "no privileges", root=False),
     Suite("perf-smoke", PLAIN, "perf-smoke", 1, "benchmarks, tiny"),
+    Suite("cluster", PLAIN, "cluster", 1, "clusters of real sluiced processes"),
     Suite("packet", PLAIN, "packet", 1, "BPF programs in the kernel"),
     Suite("lab", PLAIN, "lab", 1, "networks of namespaces"),
     Suite("sanitized", SANITIZED, "unit", CORES, "unit under ASan and UBSan, clang", root=False, timeout_multiplier=5,

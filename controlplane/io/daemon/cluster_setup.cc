@@ -24,6 +24,16 @@ Status make_directory(const std::string& path) {
 
 }  // namespace
 
+LoadedDaemonConfig load_daemon_config(const std::string& path) {
+  const Result<std::string> text = read_small_file(path);
+  if (!text) return {std::nullopt, {text.error().context + "; docs/cluster.md says what is in it"}};
+  DaemonConfigOutcome outcome = parse_daemon_config(*text);
+  LoadedDaemonConfig loaded;
+  for (const Diagnostic& error : outcome.errors) loaded.faults.push_back(to_string(error, path));
+  loaded.config = std::move(outcome.config);
+  return loaded;
+}
+
 std::string store_path(const DaemonConfig& config) {
   return config.data_directory + "/state.db";
 }

@@ -3,7 +3,9 @@
 // a backup, one that has lost its quorum for good. Offline: no process may have the state.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon_config.h"
 #include "error.h"
@@ -11,6 +13,12 @@
 #include "store_tools.h"
 
 namespace sluice::io {
+
+struct LoadedDaemonConfig {
+  std::optional<DaemonConfig> config;  // present exactly if `faults` is empty
+  std::vector<std::string> faults;     // lines for people, with file, line and column
+};
+[[nodiscard]] LoadedDaemonConfig load_daemon_config(const std::string& path);
 
 [[nodiscard]] std::string store_path(const DaemonConfig& config);
 

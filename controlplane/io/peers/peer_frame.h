@@ -34,8 +34,9 @@ inline constexpr std::size_t channel_count = 2;
 inline constexpr std::uint8_t frame_version = 1;
 inline constexpr std::size_t frame_prefix_bytes = 4;
 inline constexpr std::size_t frame_head_bytes = 2;  // version and type, counted by the length
-// The core's messages carry 1 MiB and one entry at least (RaftOptions); four times that is nobody's message.
-inline constexpr std::size_t frame_bytes_max = 4U << 20;
+// The core's messages carry 1 MiB and one entry at least (RaftOptions), and no entry is longer than the node's
+// command_bytes_max (8 MiB): a quarter more is nobody's message.
+inline constexpr std::size_t frame_bytes_max = 10U << 20;
 inline constexpr std::size_t frame_payload_bytes_max = frame_bytes_max - frame_head_bytes;
 // Before a peer is known it may send no more than a hello.
 inline constexpr std::size_t hello_bytes_max = 1024;

@@ -37,7 +37,8 @@ struct PeerLimits {
   // Connections that have not proved yet who they are. When there are more, the oldest goes: a member needs a few
   // milliseconds, so it gets in even while somebody opens connections and says nothing.
   std::size_t strangers = 64;
-  std::size_t queue_bytes_control = 8U << 20;  // per peer; then messages are dropped, which Raft makes good
+  // Three of the longest messages, so that a heartbeat behind one is not dropped.
+  std::size_t queue_bytes_control = 32U << 20;  // per peer; then messages are dropped, which Raft makes good
   std::size_t queue_bytes_bulk = 8U << 20;
 };
 

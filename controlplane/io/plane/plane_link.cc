@@ -27,6 +27,8 @@ using boost::system::error_code;
 
 // A plane that is this slow has a queue of trouble: it counts as gone, and its lease runs out.
 constexpr std::chrono::seconds answer_limit{10};
+// A first state of 100,000 backends is looked up and written in a few seconds; on a busy host, in more.
+constexpr std::chrono::seconds publish_limit{60};
 // How soon a plane that has gone is noticed, and one that has come back.
 constexpr std::chrono::milliseconds status_interval{500};
 constexpr std::chrono::milliseconds redial_interval{100};
@@ -60,7 +62,7 @@ Error broken(const std::string& path, const error_code& failed) {
 // A line, and what follows it, there; a line back.
 asio::awaitable<Result<std::string>> exchange(Socket& socket, const std::string& path, const std::string& line,
                                               const std::string& payload) {
-  const Deadline deadline(socket, answer_limit);
+  const Deadline deadline(socket, payload.empty() ? answer_limit : publish_limit);
   error_code failed;
   const std::array<asio::const_buffer, 2> parts = {asio::buffer(line), asio::buffer(payload)};
   co_await asio::async_write(socket, parts, asio::redirect_error(asio::use_awaitable, failed));

@@ -90,14 +90,15 @@ ImageSizes image_sizes_for(const ForwardingModel& model, const ImageOptions& opt
   const auto backends = static_cast<std::uint32_t>(model.backends.size());
   ImageSizes sizes;
   sizes.vips = 2 * VipBuffers::lines_for(model.services);
-  // Room beside the active generation for the tables of a tenth of the pools (512 pools of 65,537 slots stay below
+  // Room beside the active generation for the tables of a twelfth of the pools (512 pools of 65,537 slots stay below
   // 72 MiB in all), and for one at least. A generation that changes more moves to a new set.
-  sizes.slots = std::max(1U, slots + std::max(slots / 10, slots_widest));
-  // A pool without a history gets one by its first change, and in a cluster that change must not have to wait for a new
-  // set: room for the widest pool with all its slots unstable, in two generations side by side, wherever they lie. A
-  // history of half the size, then whole ones, leave the first half free and useless (1.4 MiB at 65,537 slots).
-  constexpr std::uint32_t past_per_slots_line = SLUICE_SLOTS_PER_LINE / SLUICE_PAST_PER_LINE;
-  sizes.past = std::max({64U, 2 * past, slots_widest * past_per_slots_line * 11 / 4});
+  sizes.slots = std::max(1U, slots + std::max(slots / 12, slots_widest));
+  // A cluster's tables get their histories change by change. Room from the start for those of one pool of 65,537 slots
+  // with every slot unstable (1.5 MiB), or of less if the pools are smaller: moving takes a second. Twice for two
+  // generations, and once more for the gaps that runs of growing length leave.
+  constexpr std::uint32_t past_lines_per_slots_line = 3 * 4;  // a line of the past covers 8 slots at least
+  constexpr std::uint32_t past_from_the_start = past_lines_per_slots_line * 2049;
+  sizes.past = std::max({64U, 2 * past, std::min(past_lines_per_slots_line * slots, past_from_the_start)});
   sizes.members = std::max(64U, 2 * members);
   // Line 0 means "none"; a quarter more, and 64, for backends to come before the next growth.
   sizes.backends = std::bit_ceil(backends + backends / 4 + 64);

@@ -46,7 +46,7 @@ struct ImageOptions {
   std::uint32_t workers = 1;  // CPUs that may run the XDP program, or DPDK lcores
 };
 
-// A size that holds `model` now, and one changed generation of a tenth of its pools beside it. Arrays start small;
+// A size that holds `model` now, and one changed generation of a twelfth of its pools beside it. Arrays start small;
 // a publish that does not fit answers out_of_capacity and the shell moves to a larger set (see docs/architecture.md).
 [[nodiscard]] ImageSizes image_sizes_for(const ForwardingModel& model, const ImageOptions& options);
 

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may forward: what the simulation found (docs/simulation.md), each by itself.
+#include <gtest/gtest.h>
+
+#include "board.h"
+#include "node_bed.h"
+
+namespace sluice::node {
+namespace {
+
+constexpr std::uint64_t first_sequence = 1000;
+
+NodeReport a_report() {
+  NodeReport report;
+  report.progress.has_plane = true;
+  report.is_plane_live = true;
+  return report;
+}
+
+model::Change a_pool() {
+  PoolConfig pool;
+  pool.name = "web";
+  pool.slots_count = 16381;
+  for (int i = 1; i <= 3; ++i)
+    pool.members.push_back({"b" + std::to_string(i), IpAddress::parse("10.0.0." + std::to_string(i)).value(), 100});
+  model::Change change;
+  change.author = {"tester", "admin", "unix"};
+  change.operations = {model::PutPool{pool}};
+  return change;
+}
+
+bool is_live_everywhere(NodeBed& bed, std::uint64_t generation) {
+  for (std::size_t i = 0; i < bed.size(); ++i)
+    if (bed.node(i).plane().progress().active != Generation(generation) || bed.node(i).is_fenced()) return false;
+  return true;
+}
+
+TEST(Fence, OnlyAnAnswerToThisLifeGrantsALease) {
+  Board board(GenerationDriver::Options{}, first_sequence);
+  const auto sent = board.own_report(a_report(), Uptime{100});
+  ASSERT_TRUE(sent);
+  EXPECT_GT(sent->sequence, first_sequence);
+  board.heard_reply({first_sequence - 7, true, Generation(9), {}}, Uptime{110});
+  EXPECT_FALSE(board.is_lease_held(Uptime{110}));
+  EXPECT_FALSE(board.leader_active());
+  board.heard_reply({sent->sequence, false, Generation(9), {}}, Uptime{110});
+  EXPECT_FALSE(board.is_lease_held(Uptime{110}));
+  board.heard_reply({sent->sequence, true, Generation(9), {}}, Uptime{110});
+  EXPECT_TRUE(board.is_lease_held(Uptime{110}));
+  // An older answer that comes late takes nothing back.
+  board.heard_reply({sent->sequence, true, Generation(8), {}}, Uptime{120});
+  EXPECT_EQ(board.leader_active(), Generation(9));
+}
+
+TEST(Fence, RequestsOfTwoLivesHaveNoNumberInCommon) {
+  NodeBed bed(3);
+  ASSERT_TRUE(bed.elect());
+  const std::size_t follower = (*bed.leader() + 1) % 3;
+  bed.isolate(follower);
+  bed.node(follower).write(a_pool(), [](const ApiResult<WriteReceipt>&) {});
+  const std::uint64_t before = bed.host(follower).last_forward;
+  ASSERT_NE(before, 0U);
+  bed.heal();
+  bed.restart(follower);
+  ASSERT_TRUE(bed.run_until([&] { return bed.node(follower).replica().status().leader != raft::NodeId{}; }));
+  bool is_answered = false;
+  bed.isolate(follower);
+  bed.node(follower).write(a_pool(), [&](const ApiResult<WriteReceipt>&) { is_answered = true; });
+  EXPECT_NE(bed.host(follower).last_forward, before);
+  ForwardReply late;
+  late.number = before;
+  late.code = ErrorCode::conflict;
+  late.reason = "the answer to something else";
+  bed.node(follower).on_node_message(bed.host(*bed.leader()).id(), late);
+  EXPECT_FALSE(is_answered);
+}
+
+TEST(Fence, APlaneThatComesBackWithLessIsFencedUntilItHasCaughtUp) {
+  NodeBed bed(3);
+  ASSERT_TRUE(bed.elect());
+  ASSERT_TRUE(bed.write(0, a_pool().operations));
+  ASSERT_TRUE(bed.run_until([&] { return is_live_everywhere(bed, 1); }));
+  ASSERT_TRUE(bed.write(0, {model::SetWeight{"web", "b1", 10}}));
+  ASSERT_TRUE(bed.run_until([&] { return is_live_everywhere(bed, 2); }));
+  Node& node = bed.node(2);
+  bed.host(2).plane_holds = true;
+  node.on_plane_lost();
+  node.on_plane_connected("test", Generation(1), StatePhase::active);
+  EXPECT_TRUE(bed.host(2).is_fenced);
+  bed.host(2).release_plane();
+  EXPECT_TRUE(bed.run_until([&] { return !bed.host(2).is_fenced; }));
+  EXPECT_EQ(node.plane().progress().active, Generation(2));
+}
+
+TEST(Fence, ALeaderThatStoodStillGrantsItselfNothing) {
+  NodeBed bed(3);
+  ASSERT_TRUE(bed.elect());
+  ASSERT_TRUE(bed.write(0, a_pool().operations));
+  ASSERT_TRUE(bed.run_until([&] { return is_live_everywhere(bed, 1); }));
+  const std::size_t old_leader = *bed.leader();
+  bed.stop(old_leader);
+  ASSERT_TRUE(bed.run_until([&] { return bed.leader().has_value(); }));
+  const std::size_t asked = *bed.leader();
+  ASSERT_TRUE(bed.write(asked, {model::SetWeight{"web", "b1", 10}}));
+  ASSERT_TRUE(bed.run_until([&] { return bed.node(asked).plane().progress().active == Generation(2); }));
+  bed.isolate(old_leader);
+  bed.go_on(old_leader);
+  bed.run_for(Uptime{10});
+  ASSERT_TRUE(bed.node(old_leader).replica().is_leader());  // as far as it knows
+  EXPECT_TRUE(bed.node(old_leader).is_fenced());
+  bed.run_for(Uptime{1000});
+  EXPECT_TRUE(bed.node(old_leader).is_fenced());
+  bed.heal();
+  EXPECT_TRUE(bed.run_until([&] { return is_live_everywhere(bed, 2); }));
+}
+
+}  // namespace
+}  // namespace sluice::node
