@@ -88,18 +88,21 @@ bool Board::is_live(raft::NodeId node, Uptime now) const {
   return seen != nullptr && now < seen->at + live_for;
 }
 
-LiveProgress Board::live_progress(Generation generation, const std::vector<raft::NodeId>& members) const {
-  LiveProgress unfenced{generation, 0, 0};
-  LiveProgress all{generation, 0, 0};
+LiveProgress Board::live_progress(Generation generation, const std::vector<raft::NodeId>& members, Uptime now) const {
+  LiveProgress unfenced{generation, 0, 0, 0};
+  LiveProgress all{generation, 0, 0, 0};
   for (const raft::NodeId node : members) {
     const Seen* seen = find(node);
     if (seen == nullptr || !seen->report.progress.has_plane) continue;
     const std::uint32_t live = seen->report.progress.active >= generation ? 1 : 0;
+    const std::uint32_t awaited = live == 0 && is_live(node, now) && earns_lease(seen->report) ? 1 : 0;
     ++all.planes;
     all.live += live;
+    all.awaited += awaited;
     if (seen->report.is_fenced) continue;
     ++unfenced.planes;
     unfenced.live += live;
+    unfenced.awaited += awaited;
   }
   // With all fenced, they are who forwards: "live on 0 of 0" would be no answer.
   return unfenced.planes > 0 ? unfenced : all;

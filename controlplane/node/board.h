@@ -62,7 +62,8 @@ class Board {
   };
   [[nodiscard]] const Seen* find(raft::NodeId node) const;
   [[nodiscard]] bool is_live(raft::NodeId node, Uptime now) const;
-  [[nodiscard]] LiveProgress live_progress(Generation generation, const std::vector<raft::NodeId>& members) const;
+  [[nodiscard]] LiveProgress live_progress(Generation generation, const std::vector<raft::NodeId>& members,
+                                           Uptime now) const;
 
  private:
   std::uint64_t first_sequence_;

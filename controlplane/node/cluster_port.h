@@ -91,6 +91,7 @@ struct LiveProgress {
   Generation generation;
   std::uint32_t live = 0;
   std::uint32_t planes = 0;
+  std::uint32_t awaited = 0;  // of those without it: how many hold a lease, and will have it soon
 };
 
 // Something that happened, for people and programs to follow.

@@ -400,11 +400,12 @@ void Node::drive_watches() {
   std::deque<Watch> open = std::exchange(watches_, {});
   const std::vector<raft::NodeId> all = members();
   for (Watch& watch : open) {
-    const LiveProgress progress = board_.live_progress(watch.generation, all);
+    const LiveProgress progress = board_.live_progress(watch.generation, all, host_.uptime());
     if (watch.progress && watch.last_live != progress.live) watch.progress(progress);
     watch.last_live = progress.live;
     const bool is_active = replica_->has_state() && Generation(replica_->state().active()->number) >= watch.generation;
-    if (is_active && progress.live == progress.planes) {
+    // Active, so the leases of those that do not answer have run out: nobody knows when they come back.
+    if (is_active && progress.awaited == 0) {
       watch.done(progress);
     } else if (host_.uptime() >= watch.until) {
       watch.done(api_error(ApiCode::timeout, fmt::format("generation {} is live on {} of {} planes",

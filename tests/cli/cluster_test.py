@@ -239,6 +239,15 @@ def test_the_address_may_stand_in_the_environment(tmp_path):
         assert run("service", "list", environment={"SLUICE_API": demo.socket}).code == 0
 
 
+def test_where_the_environment_names_both_the_cluster_is_asked(tmp_path):
+    nowhere = str(tmp_path / "no-plane.sock")
+    with Demo(tmp_path) as demo:
+        both = {"SLUICE_API": demo.socket, "SLUICE_SOCKET": nowhere}
+        assert run("config", "show", environment=both).code == 0
+        assert run("config", "show", "--socket", nowhere, environment=both).code == 6
+        assert run("config", "show", environment={"SLUICE_SOCKET": nowhere}).code == 6
+
+
 @pytest.fixture
 def authority(tmp_path):
     return Authority(tmp_path)

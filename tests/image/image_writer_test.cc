@@ -151,6 +151,20 @@ TEST_F(ImageWriterTest, PreviousOwnersAreCandidatesInOrder) {
   EXPECT_GT(unstable, 50);
 }
 
+TEST_F(ImageWriterTest, APoolsFirstHistoryNeedsNoNewImage) {
+  ForwardingModel model = model_of({backend("10.1.0.1"), backend("10.1.0.2"), backend("10.1.0.3")}, 65537);
+  start(model);
+  // Fuller and fuller: each history takes about twice the room of the one before, and two stand side by side.
+  for (const std::uint32_t step : {32U, 16U, 8U, 4U, 2U, 1U, 1U, 2U, 1U}) {
+    model.pools[0].past = {};
+    for (std::uint32_t slot = step - 1; slot < 65537; slot += step)
+      model.pools[0].past.push_back({SlotIndex(slot), {1, 2, SLUICE_MEMBER_NONE}});
+    publish(model);
+    model.pools[0].past.edit()[7].members[0] = 2;
+    publish(model);
+  }
+}
+
 TEST(ImageSizes, FiveHundredTwelvePoolsFitSeventyTwoMebibytes) {
   ForwardingModel model = testing::model_of({backend("10.1.0.1")}, 65537);
   model.pools.resize(512, model.pools[0]);

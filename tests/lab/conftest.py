@@ -109,12 +109,18 @@ def make_lab(need_root):
 
 @pytest.fixture
 def fake_build(tmp_path):
-    """A build directory whose programs are shell scripts: for what must happen when programs misbehave."""
-    def make(agent: str = "echo ready: fake; exec sleep 600", plane: str = "echo ready: fake; exec sleep 600") -> str:
-        subprocess.run(["cp", "--parents", "bpf/pass.bpf.o", str(tmp_path)], cwd=BUILD, check=True)
-        (tmp_path / "dataplane").mkdir(exist_ok=True)
-        for name, body in (("sluice-backend", agent), ("sluice-xdp", plane)):
-            path = tmp_path / "dataplane" / name
+    """A build directory whose programs are shell scripts: for what must happen when programs misbehave. They make no
+    cluster: `up` gets further than starting them with --control file only."""
+    fine = "echo ready: fake; exec sleep 600"
+
+    def make(agent: str = fine, plane: str = fine, control: str = fine) -> str:
+        subprocess.run(["cp", "--parents", "bpf/pass.bpf.o", "bpf/queue.bpf.o", str(tmp_path)], cwd=BUILD, check=True)
+        (tmp_path / "tools").mkdir(exist_ok=True)
+        if not (tmp_path / "tools" / "sluice").exists():
+            (tmp_path / "tools" / "sluice").symlink_to(f"{BUILD}/tools/sluice")
+        for name, body in (("dataplane/sluice-backend", agent), ("dataplane/sluice-xdp", plane), ("controlplane/sluiced", control)):
+            path = tmp_path / name
+            path.parent.mkdir(exist_ok=True)
             path.write_text(f"#!/bin/sh\n{body}\n")
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
         return str(tmp_path)

@@ -44,7 +44,7 @@ for _ in range(int(sys.argv[2])):
 @pytest.fixture(scope="module")
 def lab(make_lab):
     lab = make_lab()
-    lab.run("up", "--plane", "dpdk", "--backends", 3, "--weights", ",".join(str(weight) for weight in WEIGHTS.values()))
+    lab.run("up", "--plane", "dpdk", "--balancers", 1, "--backends", 3, "--weights", ",".join(str(weight) for weight in WEIGHTS.values()))
     yield lab
     lab.run("down")
     lab.assert_gone()
@@ -139,7 +139,7 @@ def test_the_balancers_own_connections_pass_beside(lab, family):
 
 def test_both_planes_choose_the_same(make_lab):
     lab = make_lab()
-    made = lab.json("up", "--plane", "mixed", "--backends", 3)
+    made = lab.json("up", "--plane", "mixed", "--balancers", 2, "--backends", 3)
     assert {node["name"]: node["plane"] for node in made["nodes"] if "plane" in node} == {"lb1": "xdp", "lb2": "dpdk"}
     known = state.load(lab.name)
     assert {node: status(lab, node)["plane"] for node in ("lb1", "lb2")} == {"lb1": "xdp", "lb2": "dpdk"}
@@ -179,7 +179,7 @@ def test_three_at_once_by_af_packet(make_lab):
 @pytest.mark.parametrize("how", ["down", "stop --kill", "crash"])
 def test_nothing_is_left_of_it(make_lab, how):
     lab = make_lab()
-    lab.run("up", "--plane", "dpdk", "--backends", 1)
+    lab.run("up", "--plane", "dpdk", "--balancers", 1, "--backends", 1)
     pid = plane_pid(lab)
     assert os.path.isdir(f"{RUNTIME}/sluice-dpdk-{pid}")
     if how == "stop --kill":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real HTTP through a balancer, counted: what the load generator says is what the servers have seen."""
+"""Real HTTP through three balancers, counted: what the load generator says is what the servers have seen."""
 import json
 import signal
 import time
@@ -119,7 +119,7 @@ def test_exec_runs_in_the_namespace_with_our_programs_at_hand(lab):
 def test_forwarding_outlives_the_plane_process(make_lab):
     """Of XDP: its programs are the kernel's."""
     lab = make_lab()
-    lab.run("up", "--backends", 2)
+    lab.run("up", "--balancers", 1, "--backends", 2)
     lab.run("stop", "lb1", "--kill")
     assert lab.json("http", "--requests", 200)["failed"] == 0
     lab.run("start", "lb1")
@@ -131,18 +131,22 @@ def test_forwarding_outlives_the_plane_process(make_lab):
 @pytest.mark.parametrize("encapsulation", ["ipip", "gue"])
 @pytest.mark.parametrize("underlay", [4, 6])
 def test_every_tunnel_carries_both_families(make_lab, plane, encapsulation, underlay):
+    """Of a file, too: one balancer is enough to say so."""
     lab = make_lab()
-    lab.run("up", "--plane", plane, "--backends", 2, "--encapsulation", encapsulation, "--underlay", underlay)
+    lab.run("up", "--plane", plane, "--control", "file", "--balancers", 1, "--backends", 2, "--encapsulation", encapsulation,
+            "--underlay", underlay)
     for family in (4, 6):
         assert lab.json("http", "--family", family, "--requests", 100)["failed"] == 0
         assert lab.json("http", "--family", family, "--requests", 4, "--upload", 200_000)["failed"] == 0
+    assert lab.json("weight", "b1", 0)["balancers"]["lb1"]["generation"] > 1
+    assert set(lab.json("http", "--requests", 50)["by_backend"]) == {"b2"}
     lab.run("down")
     lab.assert_gone()
 
 
 def test_two_labs_side_by_side(make_lab):
     first, second = make_lab(), make_lab()
-    first.run("up", "--backends", 2)
+    first.run("up", "--balancers", 1, "--backends", 2)
     second.run("up", "--backends", 3, "--balancers", 2)
     loads = [(lab, family, lab.start("http", "--json", "--requests", 300, "--family", family))
              for lab in (first, second) for family in (4, 6)]

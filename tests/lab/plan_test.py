@@ -16,7 +16,7 @@ from labkit.errors import LabError  # noqa: E402
 
 
 def test_addresses_and_names_are_all_different():
-    made = plan.Plan(plan.Options(balancers=200, backends=200).checked())
+    made = plan.Plan(plan.Options(balancers=200, backends=200, control="file").checked())
     for field in ("namespace", "port", "address4", "address6", "gateway4", "gateway6"):
         values = [getattr(node, field) for node in made.nodes]
         assert len(values) == len(set(values)) == 401
@@ -25,7 +25,7 @@ def test_addresses_and_names_are_all_different():
 
 
 def test_interface_names_fit_the_kernel():
-    made = plan.Plan(plan.Options(balancers=200, backends=200).checked())
+    made = plan.Plan(plan.Options(balancers=200, backends=200, control="file").checked())
     assert max(len(node.port) for node in made.nodes) < 16
 
 
@@ -39,11 +39,19 @@ def test_a_namespace_belongs_to_one_lab(namespace, lab, belongs):
 
 def test_mixed_planes_take_turns_and_need_two():
     made = plan.Plan(plan.Options(plane="mixed").checked())
-    assert [node.plane for node in made.balancers] == ["xdp", "dpdk"]
-    assert [node.plane for node in plan.Plan(plan.Options(plane="mixed", balancers=3).checked()).balancers] == ["xdp", "dpdk", "xdp"]
-    assert [node.plane for node in plan.Plan(plan.Options().checked()).balancers] == ["xdp"]
+    assert [node.plane for node in made.balancers] == ["xdp", "dpdk", "xdp"]
+    assert [node.plane for node in plan.Plan(plan.Options(plane="mixed", balancers=2).checked()).balancers] == ["xdp", "dpdk"]
+    assert [node.plane for node in plan.Plan(plan.Options().checked()).balancers] == ["xdp"] * 3
     with pytest.raises(LabError, match="--balancers 1"):
         plan.Options(plane="mixed", balancers=1).checked()
+
+
+def test_a_cluster_has_no_more_members_than_may_vote():
+    assert len(plan.Plan(plan.Options(balancers=7).checked()).balancers) == 7
+    with pytest.raises(LabError, match="--balancers 8") as refused:
+        plan.Options(balancers=8).checked()
+    assert "--control file" in refused.value.hint
+    assert len(plan.Plan(plan.Options(balancers=8, control="file").checked()).balancers) == 8
 
 
 @pytest.mark.parametrize("port, interface", [("af_xdp", "up0"), ("af_packet", "eth0")])

@@ -22,16 +22,16 @@ TEST(Board, FencedPlanesAreNotCountedWhileOthersForward) {
   board.heard_report(raft::NodeId(1), report(7, Kind::forwards), Uptime(0));
   board.heard_report(raft::NodeId(2), report(6, Kind::fenced), Uptime(0));
   board.heard_report(raft::NodeId(3), report(0, Kind::without_plane), Uptime(0));
-  EXPECT_EQ(board.live_progress(Generation(7), three).planes, 1U);
-  EXPECT_EQ(board.live_progress(Generation(7), three).live, 1U);
+  EXPECT_EQ(board.live_progress(Generation(7), three, Uptime{10}).planes, 1U);
+  EXPECT_EQ(board.live_progress(Generation(7), three, Uptime{10}).live, 1U);
 }
 
 TEST(Board, WithAllFencedTheyAreWhoForwards) {
   Board board{GenerationDriver::Options{}};
   for (const raft::NodeId node : three) board.heard_report(node, report(6, Kind::fenced), Uptime(0));
-  EXPECT_EQ(board.live_progress(Generation(7), three).planes, 3U);
-  EXPECT_EQ(board.live_progress(Generation(7), three).live, 0U);
-  EXPECT_EQ(board.live_progress(Generation(6), three).live, 3U);
+  EXPECT_EQ(board.live_progress(Generation(7), three, Uptime{10}).planes, 3U);
+  EXPECT_EQ(board.live_progress(Generation(7), three, Uptime{10}).live, 0U);
+  EXPECT_EQ(board.live_progress(Generation(6), three, Uptime{10}).live, 3U);
 }
 
 }  // namespace

@@ -334,6 +334,24 @@ TEST(Node, WaitLiveTellsHowManyPlanesAreThere) {
   EXPECT_LE(bed.now() - asked, Uptime{100});  // told at once, not with the next report
 }
 
+TEST(Node, WaitLiveDoesNotWaitForAPlaneWithoutALease) {
+  NodeBed bed(3);
+  ASSERT_TRUE(bed.elect());
+  ASSERT_TRUE(bed.write(0, a_service()));
+  ASSERT_TRUE(bed.run_until([&] { return all_planes_at(bed, 1); }));
+  const std::size_t asked = *bed.leader();
+  bed.isolate((asked + 1) % 3);
+  const auto receipt = bed.write(asked, {model::SetWeight{"web", "b1", 10}});
+  ASSERT_TRUE(receipt);
+  std::optional<ApiResult<LiveProgress>> live;
+  bed.node(asked).wait_live(receipt->generation, Uptime{10000}, {},
+                            [&](ApiResult<LiveProgress> result) { live = std::move(result); });
+  ASSERT_TRUE(bed.run_until([&] { return live.has_value(); }));
+  ASSERT_TRUE(*live) << live->error().message;
+  EXPECT_EQ((*live)->live, 2U);
+  EXPECT_EQ((*live)->planes, 3U);
+}
+
 TEST(Node, EventsSayWhatHappened) {
   NodeBed bed(1);
   std::vector<std::string> kinds;

@@ -349,6 +349,15 @@ ExitCode report_usage(const Context& context, const CLI::App& root, int argc, co
                 {ExitCode::usage, fmt::format("{}{} see {} --help", what, separator, full_name(wrong.app())), {}});
 }
 
+// Written by the caller, not taken from the environment, which CLI11 does not tell apart.
+bool is_option_written(int argc, const char* const* argv, std::string_view option) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word.starts_with(option) && (word.size() == option.size() || word[option.size()] == '=')) return true;
+  }
+  return false;
+}
+
 bool wants_color(int descriptor) {
   const char* no_color = std::getenv("NO_COLOR");  // no-color.org: any value but the empty one
   const char* terminal = std::getenv("TERM");
@@ -393,8 +402,10 @@ ExitCode run_command_line(int argc, const char* const* argv) {
   }
   if (invocation.output == "json") invocation.context.output = OutputFormat::json;
   if (invocation.output == "wide") invocation.context.output = OutputFormat::wide;
-  invocation.context.is_socket_given = root.count("--socket") > 0;
+  // The environment says where things are; if it names both, the cluster is asked. An option says what is meant.
   invocation.context.api.is_given = root.count("--address") > 0;
+  invocation.context.is_socket_given =
+      is_option_written(argc, argv, "--socket") || (root.count("--socket") > 0 && !invocation.context.api.is_given);
   invocation.context.timeout =
       std::chrono::milliseconds(std::max(1LL, std::llround(invocation.timeout_seconds * 1000)));
   return invocation.action(invocation.context);

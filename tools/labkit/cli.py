@@ -9,16 +9,17 @@ import time
 
 from . import interrupts, lab, netns, servers, state
 from .errors import NOT_FOUND, REFUSED, USAGE, Interrupted, LabError
-from .plan import CLIENT4, CLIENT6, PLANES, PORT_DRIVERS, VIP4, VIP6, VIP_PORT, Options
+from .plan import CLIENT4, CLIENT6, CONTROLS, PLANES, PORT_DRIVERS, VIP4, VIP6, VIP_PORT, Options
 from .shares import bar, expected_shares
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 _examples = """examples:
-  sudo tools/lab up --balancers 2 --backends 4 --weights 100,100,50,150
+  sudo tools/lab up --balancers 3 --backends 4 --weights 100,100,50,150
   sudo tools/lab http --requests 5000 --family 6
   sudo tools/lab weight b2 25
-  sudo tools/lab exec lb1 -- sluice stats
+  sudo tools/lab exec lb1 -- sluice cluster status
+  sudo tools/lab stop lb1 --role control --kill
   sudo tools/lab down --all
 """
 
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = add("down", _down, "stop a lab and remove every trace of it")
     sub.add_argument("--all", action="store_true", help="all labs of this machine")
     add("status", _status, "show the nodes, their addresses and processes")
-    sub = add("exec", _exec, "run a command in a node's namespace, with our programs on PATH and SLUICE_SOCKET set")
+    sub = add("exec", _exec, "run a command in a node's namespace, where `sluice` needs no flags")
     sub.add_argument("node", help="client, router, lb1, b1, ...")
     sub.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
     _add_http(add("http", _http, "send real HTTP requests from the client and count answers per backend"))
@@ -69,20 +70,29 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("weight", type=int)
     sub = add("reload", _reload, "have balancers read their configuration files again")
     sub.add_argument("node", nargs="*", help="balancers (default: all)")
-    sub = add("stop", _stop, "stop a node's programs; an XDP balancer forwards on without its process, a DPDK balancer does not")
+    sub = add("stop", _stop, "stop a node's programs; an XDP balancer forwards on without its processes, a DPDK balancer does not")
     sub.add_argument("node")
+    _add_role(sub)
     sub.add_argument("--kill", action="store_true", help="by SIGKILL instead of SIGTERM")
     sub = add("start", _start, "start again what is not running on a node")
     sub.add_argument("node")
+    _add_role(sub)
     return parser
 
 
+def _add_role(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--role", choices=["plane", "control", "agent", "web"],
+                     help="one program only: plane or control (sluiced) of a balancer, agent or web of a backend")
+
+
 def _add_up(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--balancers", type=int, metavar="N", help="default: 1, or 2 with --plane mixed")
+    sub.add_argument("--balancers", type=int, default=Options.balancers, metavar="N", help="default: %(default)s")
     sub.add_argument("--backends", type=int, default=Options.backends, metavar="N")
     sub.add_argument("--weights", type=_weights, default=(), metavar="W,W,...", help="one for all, or one for each (100)")
     sub.add_argument("--plane", choices=PLANES, default=Options.plane,
                      help="of the balancers (default: xdp); mixed: odd ones xdp, even ones dpdk")
+    sub.add_argument("--control", choices=CONTROLS, default=Options.control,
+                     help="what tells the balancers: a cluster of their own (default), or a file for each")
     sub.add_argument("--port", choices=PORT_DRIVERS, default=Options.port,
                      help="how sluice-dpdk has its port: af_xdp (default) takes it from the kernel, af_packet shares it")
     sub.add_argument("--encapsulation", choices=["ipip", "gue"], default=Options.encapsulation)
@@ -114,17 +124,31 @@ def _print(arguments, value: dict, text: str) -> None:
 
 def _up(arguments) -> int:
     options = Options(**{field: getattr(arguments, field) for field in
-                         ("name", "balancers", "backends", "weights", "plane", "port", "encapsulation", "underlay", "mtu",
+                         ("name", "balancers", "backends", "weights", "plane", "control", "port", "encapsulation", "underlay", "mtu",
                           "slots", "track")})
     began = time.monotonic()
     made, is_new = lab.up(options, os.path.abspath(arguments.build))
     seconds = time.monotonic() - began
     verb = f"up in {seconds:.1f} s" if is_new else "already up"
     hint = "" if options.name == Options.name else f" --name {options.name}"
-    _print(arguments, {**lab.describe(made), "created": is_new, "seconds": round(seconds, 3)},
+    described = lab.describe(made)
+    _print(arguments, {**described, "created": is_new, "seconds": round(seconds, 3)},
            f"lab {options.name} {verb}: {len(made.plan.balancers)} balancer(s), {len(made.plan.backends)} backends, "
-           f"VIPs {VIP4} and {VIP6}\ntry: sudo tools/lab http{hint}")
+           f"VIPs {VIP4} and {VIP6}\n{_cluster_text(described['cluster'])}try: sudo tools/lab http{hint}")
     return 0
+
+
+def _cluster_text(told: dict | None) -> str:
+    """A line, or two."""
+    if told is None:
+        return ""
+    nodes = told["nodes"]
+    live = [node for node in nodes if node["plane"] and node["live"]]
+    leader = f"{told['leader']} leads" if told["leader"] else f"NO leader ({told.get('reason') or 'an election is on'})"
+    line = (f"cluster: {leader}, term {told['term']}; generation {told['generation']} "
+            f"live on {sum(node['generation'] == told['generation'] for node in live)}/{len(nodes)} planes\n")
+    voters = told["voters"]
+    return line + (f"note: {voters} voters survive no more failures than {voters - 1}\n" if voters % 2 == 0 else "")
 
 
 def _down(arguments) -> int:
@@ -147,6 +171,9 @@ def _status(arguments) -> int:
     described = lab.describe(state.load(arguments.name))
     lines = [f"lab {described['name']}: {'healthy' if described['healthy'] else 'NOT healthy'}, plane {described['plane']}, "
              f"{described['encapsulation']} over IPv{described['underlay']}, VIPs {VIP4} and {VIP6}"]
+    lines += _cluster_text(described["cluster"]).splitlines()
+    if described["control"] == "cluster" and described["cluster"] is None:
+        lines.append("cluster: no balancer's sluiced answers; planes forward by the last generation")
     for node in described["nodes"]:
         processes = " ".join(f"{one['role']}:{one['pid'] if one['alive'] else 'down'}" for one in node["processes"])
         weight = f"weight {node['weight']:5}" if "weight" in node else f"{node.get('plane', ''):12}"
@@ -207,7 +234,7 @@ def _http_text(result: dict, known: state.State, host: str) -> str:
     lines = [f"{result['ok']} of {result['sent']} requests to {host} answered, {result['failed']} failed, "
              f"{result['requests_per_second']}/s, p99 {result['latency_ms']['p99']} ms"]
     lines += [f"  failed: {count} x {reason}" for reason, count in result["errors"].items()]
-    weights = dict(zip((node.name for node in known.plan.backends), known.options.weights))
+    weights = lab.weights_of(known)
     wanted = expected_shares(weights)
     for name, weight in weights.items():
         count = result["by_backend"].get(name, 0)
@@ -234,10 +261,22 @@ def _probe(arguments) -> int:
 
 def _weight(arguments) -> int:
     known, answers = lab.set_weight(arguments.name, arguments.backend, arguments.weight)
-    weights = dict(zip((node.name for node in known.plan.backends), known.options.weights))
+    weights = lab.weights_of(known)
+    if lab.has_cluster(known):
+        _print(arguments, {"weights": weights, "cluster": answers},
+               f"{arguments.backend} has weight {arguments.weight}: {live_text(answers)}")
+        return 0
     live = ", ".join(_generation(name, answer) for name, answer in answers.items())
     _print(arguments, {"weights": weights, "balancers": answers}, f"{arguments.backend} has weight {arguments.weight}: {live}")
     return 0
+
+
+def live_text(receipt: dict) -> str:
+    """Of a write that was waited for."""
+    live = receipt.get("live")
+    if not live:  # nothing to switch to: it was like that already
+        return f"revision {receipt['revision']}, no packet moves"
+    return f"generation {live['generation']} live on {live['live']}/{live['planes']} planes"
 
 
 def _generation(name: str, answer: dict) -> str:
@@ -251,18 +290,20 @@ def _reload(arguments) -> int:
 
 
 def _stop(arguments) -> int:
-    records = lab.stop_node(arguments.name, arguments.node, signal.SIGKILL if arguments.kill else signal.SIGTERM)
+    records = lab.stop_node(arguments.name, arguments.node, signal.SIGKILL if arguments.kill else signal.SIGTERM, arguments.role)
     roles = [record.role for record in records]
     plane = state.load(arguments.name).plan.node(arguments.node).plane
     note = {"xdp": "; its programs in the kernel forward on",
             "dpdk": "; it forwards nothing until it is started again"}.get(plane, "")
+    if roles == ["control"]:
+        note = "; its plane forwards on"
     _print(arguments, {"node": arguments.node, "stopped": roles},
            f"{arguments.node}: stopped {', '.join(roles) or 'nothing'}{note}")
     return 0
 
 
 def _start(arguments) -> int:
-    records = lab.start_node(arguments.name, arguments.node)
+    records = lab.start_node(arguments.name, arguments.node, arguments.role)
     roles = [record.role for record in records]
     _print(arguments, {"node": arguments.node, "started": roles}, f"{arguments.node}: started {', '.join(roles) or 'nothing'}")
     return 0

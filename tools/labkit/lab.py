@@ -2,11 +2,12 @@
 """Brings a lab up, changes it, takes it down. The only module that makes or removes anything."""
 import os
 import secrets
+import signal
 import time
 from dataclasses import asdict, replace
 
-from . import interrupts, netns, process, servers, state
-from .errors import CONFLICT, FAILED, NOT_FOUND, REFUSED, TIMED_OUT, LabError
+from . import cluster, interrupts, netns, process, servers, state
+from .errors import CONFLICT, FAILED, NOT_FOUND, REFUSED, TIMED_OUT, USAGE, LabError
 from .plan import (CLIENT4, CLIENT6, VIP4, VIP6, Node, Options, check_weight, gateway_commands, line_commands,
                    namespace_belongs, node_sysctls, router_commands, steering_mask)
 from .process import Record
@@ -56,8 +57,24 @@ def _differences(existing: State, options: Options, build: str) -> str:
                      if key != "weights" and have[key] != want[key])
 
 
-def roles_of(node: Node) -> list[str]:
-    return {"balancer": ["plane"], "backend": ["agent", "web"]}.get(node.kind, [])
+def roles_of(lab: State, node: Node) -> list[str]:
+    """What runs on a node, in the order of starting: the control plane's own packets may need the plane."""
+    planes = ["plane", "control"] if has_cluster(lab) else ["plane"]
+    return {"balancer": planes, "backend": ["agent", "web"]}.get(node.kind, [])
+
+
+def has_cluster(lab: State) -> bool:
+    return lab.options.control == "cluster"
+
+
+def chosen_roles(lab: State, node: Node, role: str | None) -> list[str]:
+    roles = roles_of(lab, node)
+    if role is None:
+        return roles
+    if role not in roles:
+        raise LabError(f"{node.name} has no role {role!r}", code=USAGE,
+                       hint="its roles: " + ", ".join(roles) if roles else "no program of the lab runs there")
+    return [role]
 
 
 def is_alive(lab: State, node: Node, role: str) -> bool:
@@ -66,11 +83,13 @@ def is_alive(lab: State, node: Node, role: str) -> bool:
 
 
 def all_alive(lab: State) -> bool:
-    return all(is_alive(lab, node, role) for node in lab.plan.nodes for role in roles_of(node))
+    return all(is_alive(lab, node, role) for node in lab.plan.nodes for role in roles_of(lab, node))
 
 
 def _build(lab: State) -> None:
-    for name in (*sorted({servers.plane_program(node) for node in lab.plan.balancers}), "dataplane/sluice-backend", "nginx"):
+    control = [cluster.PROGRAM, cluster.CLI] if has_cluster(lab) else []
+    planes = sorted({servers.plane_program(node) for node in lab.plan.balancers})
+    for name in (*planes, *control, "dataplane/sluice-backend", "nginx"):
         servers.program(lab, name)  # a missing program is found before anything is made
     os.makedirs(lab.directory, exist_ok=True)
     lab.save()
@@ -78,10 +97,14 @@ def _build(lab: State) -> None:
     servers.write_site(lab)
     for node in [*lab.plan.backends, *lab.plan.balancers]:
         os.makedirs(lab.node_directory(node.name), exist_ok=True)
-    started = []
-    for node in [*lab.plan.backends, *lab.plan.balancers]:
-        started += [_start(lab, node, role) for role in roles_of(node)]
-    _wait_ready(lab, started)
+    if has_cluster(lab):
+        cluster.make_certificates(lab)
+    roles = [(node, role) for node in [*lab.plan.backends, *lab.plan.balancers] for role in roles_of(lab, node)]
+    # First what needs nobody, then the cluster, whose members talk through what is there by then.
+    for stage in (lambda role: role != "control", lambda role: role == "control"):
+        _wait_ready(lab, [_start(lab, node, role) for node, role in roles if stage(role)])
+    if has_cluster(lab):
+        cluster.form(lab)
     interrupts.check()
     lab.phase = "up"
     lab.save()
@@ -111,13 +134,18 @@ def _build_network(lab: State) -> None:
             # 256 packets, where a port without a program has the host's backlog of 1000: hence not on other ports.
             attach.append(f"link set dev {node.port} xdp obj {pass_object} sec xdp")
     netns.ip_batch(router, attach)
+    for node in plan.balancers:
+        if node.queues > 1:
+            queue_by_cpu = ("filter", "add", "dev", node.port, "egress", "bpf", "da", "obj", f"{lab.build}/bpf/queue.bpf.o", "sec", "tc")
+            netns.run("tc", "-n", router, "qdisc", "add", "dev", node.port, "clsact")
+            netns.run("tc", "-n", router, *queue_by_cpu)
     _steer_flows(lab)
 
 
 def _steer_flows(lab: State) -> None:
     """Has every flow processed by one CPU, like a NIC that spreads flows over its queues (RSS): the balancer's flow tables
     are per CPU. A veth alone runs a packet on whatever CPU its sender was on, and one connection on all of them. The router
-    moves each arriving flow to a CPU by its hash, and the same hash picks the balancer's queue, so a queue has one CPU."""
+    moves each arriving flow to a CPU by its hash, and the CPU picks the balancer's queue (bpf/queue.bpf.c)."""
     mask = steering_mask(lab.plan.queues)
     # `ip netns exec` for once: it mounts the /sys that shows the namespace's devices.
     netns.run("ip", "netns", "exec", lab.plan.router_namespace, "sh", "-c",
@@ -134,6 +162,8 @@ def _command(lab: State, node: Node, role: str) -> list[str]:
         _mount_pins(servers.pin_mount(lab, node.name))
     if role == "agent":
         return servers.agent_command(lab, node)
+    if role == "control":
+        return cluster.control_command(lab, node)
     state.write_atomically(servers.config_path(lab, node.name), servers.config_text(lab, node))
     return servers.plane_command(lab, node)
 
@@ -161,12 +191,18 @@ def _start(lab: State, node: Node, role: str) -> Record:
 
 
 def environment(lab: State, node: str) -> dict[str, str]:
-    """What a program inside a node sees: our programs on PATH, and the plane's socket without further flags."""
+    """What a program inside a node sees: our programs on PATH, and where the plane and the API are, so that `sluice` needs
+    no flags. What the caller has set of ours for some other place is not passed on."""
     path = f"{lab.build}/tools:{lab.build}/dataplane:" + os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
-    result = {**os.environ, "PATH": path, "SLUICE_LAB": lab.options.name, "SLUICE_LAB_NODE": node}
+    ours = ("SLUICE_SOCKET", "SLUICE_CONFIG", "SLUICE_API", "SLUICE_API_CERT", "SLUICE_API_KEY", "SLUICE_API_CA")
+    result = {name: value for name, value in os.environ.items() if name not in ours}
+    result |= {"PATH": path, "SLUICE_LAB": lab.options.name, "SLUICE_LAB_NODE": node}
     if any(balancer.name == node for balancer in lab.plan.balancers):
         result["SLUICE_SOCKET"] = servers.socket_path(lab, node)
-        result["SLUICE_CONFIG"] = servers.config_path(lab, node)
+        if has_cluster(lab):
+            result["SLUICE_API"] = cluster.api_path(lab, node)
+        else:
+            result["SLUICE_CONFIG"] = servers.config_path(lab, node)
     return result
 
 
@@ -240,8 +276,9 @@ def reload(lab: State, names: list[str]) -> dict[str, dict]:
     return answers
 
 
-def set_weight(name: str, backend: str, weight: int) -> tuple[State, dict[str, dict]]:
-    """Changes a backend's weight on every balancer. If one refuses, all files and generations go back."""
+def set_weight(name: str, backend: str, weight: int) -> tuple[State, dict]:
+    """Changes a backend's weight on every balancer: the cluster's receipt, or the answers of the planes by name. If a plane
+    refuses its file, all files and generations go back."""
     check_weight(weight)
     with state.locked(name):
         lab = state.load(name)
@@ -252,9 +289,14 @@ def set_weight(name: str, backend: str, weight: int) -> tuple[State, dict[str, d
         weights[names.index(backend)] = weight
         before = lab.options
         try:
-            answers = _apply(lab, replace(before, weights=tuple(weights)))
+            if has_cluster(lab):
+                answers = cluster.set_weight(lab, backend, weight)
+                lab.options = replace(before, weights=tuple(weights))
+            else:
+                answers = _apply(lab, replace(before, weights=tuple(weights)))
         except LabError:
-            _apply(lab, before)
+            if not has_cluster(lab):
+                _apply(lab, before)
             raise
         lab.save()
     return lab, answers
@@ -267,39 +309,51 @@ def _apply(lab: State, options: Options) -> dict[str, dict]:
     return reload(lab, [])
 
 
-def stop_node(name: str, node_name: str, number: int) -> list[Record]:
-    """Stops a node's programs by a signal. The XDP programs of a balancer stay and go on forwarding."""
+def stop_node(name: str, node_name: str, number: int, role: str | None = None) -> list[Record]:
+    """Stops a node's programs, or the one of a role, by a signal. The XDP programs of a balancer stay and forward on."""
     with state.locked(name):
         lab = state.load(name)
         node = lab.plan.node(node_name)
-        records = [record for record in lab.processes if record.node == node.name]
-        process.stop(records, number)
+        roles = chosen_roles(lab, node, role)
+        records = [record for record in lab.processes if record.node == node.name and record.role in roles]
+        # What hands over on its way out says so to others, by the plane perhaps: the last started goes first.
+        for one in reversed(roles) if number == signal.SIGTERM else [None]:
+            process.stop([record for record in records if one in (None, record.role)], number)
         servers.remove_leftovers(records)
-        lab.processes = [record for record in lab.processes if record.node != node.name]
+        lab.processes = [record for record in lab.processes if record not in records]
         lab.save()
     return records
 
 
-def start_node(name: str, node_name: str) -> list[Record]:
-    """Starts what is not running on a node, and waits until it is ready."""
+def start_node(name: str, node_name: str, role: str | None = None) -> list[Record]:
+    """Starts what is not running on a node, or in a role, and waits until it is ready: of a balancer, in its cluster."""
     with state.locked(name):
         lab = state.load(name)
         node = lab.plan.node(node_name)
         started = []
-        for role in roles_of(node):
-            if is_alive(lab, node, role):
+        for one in chosen_roles(lab, node, role):
+            if is_alive(lab, node, one):
                 continue
-            existing = lab.process(node.name, role)
+            existing = lab.process(node.name, one)
             if existing:
                 lab.processes.remove(existing)
-            started.append(_start(lab, node, role))
+            started.append(_start(lab, node, one))
         _wait_ready(lab, started)
+        if started and has_cluster(lab) and all(is_alive(lab, node, one) for one in ("plane", "control")):
+            cluster.wait_for_plane(lab, node)
     return started
+
+
+def weights_of(lab: State) -> dict[str, int]:
+    """As they are now: in a cluster, whoever has changed them."""
+    if has_cluster(lab):
+        return cluster.weights(lab)
+    return dict(zip((node.name for node in lab.plan.backends), lab.options.weights))
 
 
 def describe(lab: State) -> dict:
     """The lab as one JSON object."""
-    weights = dict(zip((node.name for node in lab.plan.backends), lab.options.weights))
+    weights = weights_of(lab)
 
     def program(node: Node, role: str) -> dict:
         record = lab.process(node.name, role)
@@ -309,16 +363,22 @@ def describe(lab: State) -> dict:
     def one(node: Node) -> dict:
         result = {"name": node.name, "kind": node.kind, "namespace": node.namespace,
                   "ipv4": node.address4, "ipv6": node.address6,
-                  "processes": [program(node, role) for role in roles_of(node)]}
+                  "processes": [program(node, role) for role in roles_of(lab, node)]}
         if node.kind == "backend":
-            result["weight"] = weights[node.name]
+            result["weight"] = weights.get(node.name)
         if node.kind == "balancer":
             result["plane"] = node.plane
             result["config"] = servers.config_path(lab, node.name)
             result["socket"] = servers.socket_path(lab, node.name)
+            if has_cluster(lab):
+                result["api"] = cluster.api_path(lab, node.name)
         return result
 
-    return {"name": lab.options.name, "phase": lab.phase, "healthy": lab.phase == "up" and all_alive(lab),
+    told = cluster.status(lab) if has_cluster(lab) else None
+    agreed = not has_cluster(lab) or (told is not None and told["leader"] is not None
+                                      and all(one["live"] for one in told["nodes"]))
+    return {"name": lab.options.name, "phase": lab.phase, "healthy": lab.phase == "up" and all_alive(lab) and agreed,
+            "control": lab.options.control, "cluster": told,
             "plane": lab.options.plane, "encapsulation": lab.options.encapsulation, "underlay": lab.options.underlay,
             "vip": {"ipv4": VIP4, "ipv6": VIP6}, "client": {"ipv4": CLIENT4, "ipv6": CLIENT6},
             "router": lab.plan.router_namespace, "directory": lab.directory,

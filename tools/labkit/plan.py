@@ -23,6 +23,9 @@ QUEUES_MAX = 16  # of a balancer's interface
 PLANES = ("xdp", "dpdk", "mixed")
 PORT_DRIVERS = ("af_xdp", "af_packet")  # what sluice-dpdk has its port by
 KERNEL_INTERFACE = "up0"  # the host's own way through a port that sluice-dpdk has for itself
+CONTROLS = ("cluster", "file")
+BALANCERS = 3  # by default: the fewest of which one may fail, in a cluster
+MEMBERS_MAX = 7  # voters of a cluster
 NODES_MAX = 200  # one /24 each, and the index is the third byte
 
 _name = re.compile(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?")
@@ -31,10 +34,11 @@ _name = re.compile(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?")
 @dataclass(frozen=True)
 class Options:
     name: str = "demo"
-    balancers: int | None = None  # None: as few as the planes take
+    balancers: int = BALANCERS
     backends: int = 4
     weights: tuple[int, ...] = ()
     plane: str = "xdp"
+    control: str = "cluster"  # what tells the planes: sluiced on each balancer, or a file
     port: str = "af_xdp"
     encapsulation: str = "ipip"
     underlay: int = 4
@@ -48,10 +52,12 @@ class Options:
             raise LabError(f"--name {self.name!r} is not usable", code=USAGE,
                            hint="1 to 20 of a-z, 0-9 and '-', neither first nor last a '-'")
         fewest = 2 if self.plane == "mixed" else 1
-        balancers = fewest if self.balancers is None else self.balancers
-        for what, count, low in (("--balancers", balancers, fewest), ("--backends", self.backends, 1)):
-            if not low <= count <= NODES_MAX:
-                raise LabError(f"{what} {count} is out of range", hint=f"{low} to {NODES_MAX}", code=USAGE)
+        most = MEMBERS_MAX if self.control == "cluster" else NODES_MAX
+        for what, count, low, high in (("--balancers", self.balancers, fewest, most),
+                                       ("--backends", self.backends, 1, NODES_MAX)):
+            if not low <= count <= high:
+                more = f"; --control file takes up to {NODES_MAX}" if high == MEMBERS_MAX and count > high else ""
+                raise LabError(f"{what} {count} is out of range", hint=f"{low} to {high}{more}", code=USAGE)
         if not 1280 <= self.mtu <= 3400:
             raise LabError(f"--mtu {self.mtu} is out of range", code=USAGE,
                            hint="1280 (the least of IPv6) to 3400 (XDP on veth needs the packet in one page)")
@@ -65,7 +71,7 @@ class Options:
                            hint="one number for all, or one for each")
         for weight in weights:
             check_weight(weight)
-        return Options(**{**asdict(self), "balancers": balancers, "weights": tuple(weights)})
+        return Options(**{**asdict(self), "weights": tuple(weights)})
 
     def plane_of(self, index: int) -> str:
         """The plane of balancer number `index`, from 1: mixed are odd ones xdp, even ones dpdk."""

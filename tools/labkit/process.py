@@ -14,7 +14,7 @@ from . import interrupts, netns
 @dataclass(frozen=True)
 class Record:
     """What the state file keeps of a process."""
-    role: str  # plane | agent | web
+    role: str  # plane | control | agent | web
     node: str
     pid: int
     start_time: int  # field 22 of /proc/PID/stat, in clock ticks since boot

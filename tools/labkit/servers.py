@@ -122,7 +122,25 @@ memory = "ordinary\""""
 
 
 def config_text(state: State, node: Node) -> str:
-    """The TOML file of one balancer."""
+    """The TOML file of one balancer's plane: all there is, or the host's part of it where a cluster says the rest."""
+    in_cluster = state.options.control == "cluster"
+    told = f'control = "cluster"\nstate_file = "{state.node_directory(node.name)}/plane-state"\n' if in_cluster else ""
+    rest = "" if in_cluster else "\n" + site_text(state)
+    key = "" if in_cluster else f'hash_key = "{state.hash_key}"\n'
+    by_whom = "sluiced says the rest" if in_cluster else "`tools/lab weight` rewrites it"
+    return f"""\
+# Written by tools/lab for {node.name} of lab {state.options.name}; {by_whom}.
+{key}
+[plane]
+{told}source_ipv4 = "{node.address4}"
+source_ipv6 = "{node.address6}"
+control_socket = "{socket_path(state, node.name)}"
+{_plane_text(state, node)}
+{rest}"""
+
+
+def site_text(state: State) -> str:
+    """The pool and the services, as a file or a cluster takes them."""
     options = state.options
     backends = "\n".join(
         f'  {{ name = "{backend.name}", address = "{backend.address4 if options.underlay == 4 else backend.address6}",'
@@ -137,15 +155,6 @@ protocol = "tcp"
 pool = "web"
 track = {"true" if options.track else "false"}""" for name, vip in (("web4", VIP4), ("web6", VIP6)))
     return f"""\
-# Written by tools/lab for {node.name} of lab {options.name}; `tools/lab weight` rewrites it.
-hash_key = "{state.hash_key}"
-
-[plane]
-source_ipv4 = "{node.address4}"
-source_ipv6 = "{node.address6}"
-control_socket = "{socket_path(state, node.name)}"
-{_plane_text(state, node)}
-
 [[pool]]
 name = "web"
 encapsulation = "{options.encapsulation}"

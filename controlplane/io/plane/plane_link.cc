@@ -152,7 +152,10 @@ asio::awaitable<void> PlaneLink::Life::run() {
   while (!is_ended) {
     error_code failed;
     co_await socket.async_connect(path, asio::redirect_error(asio::use_awaitable, failed));
-    Status good = failed ? Status(broken(path, failed)) : co_await greet();
+    Status good;
+    // Two statements: g++ 12 destroys the operands of a conditional expression with co_await in it twice.
+    if (failed) good = broken(path, failed);
+    if (!failed) good = co_await greet();
     while (good && !is_ended) good = co_await work();
     if (is_ended) co_return;
     error_code ignored;
