@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "requests.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "byte_codec.h"
@@ -27,7 +28,7 @@ void Requests::submit(ForwardKind kind, std::string payload, AppliedDone done, U
   request.kind = kind;
   request.payload = std::move(payload);
   request.done = std::move(done);
-  request.asked = now;
+  request.asked = request.given = now;
   give(request);
 }
 
@@ -72,6 +73,11 @@ void Requests::on_forward(raft::NodeId from, const Forward& forward) {
     elsewhere.is_elsewhere = true;
     return send_(from, elsewhere);
   }
+  // Asked again before it is answered: one answer is enough.
+  const bool is_open = std::any_of(proposals_.begin(), proposals_.end(), [&](const auto& one) {
+    return one.second.term == replica_.status().term && one.second.from == from && one.second.number == forward.number;
+  });
+  if (is_open) return;
   const Result<Place> place = propose(forward.kind, forward.payload);
   if (!place || forward.kind == ForwardKind::transfer) {
     ForwardReply reply;
@@ -156,6 +162,15 @@ void Requests::answer(std::uint64_t number, ApiResult<Applied> result) {
   if (!request.empty()) request.mapped().done(std::move(result));
 }
 
+// Given to a leader that leads no more, or to another node without an answer for long: only commands may be there
+// twice.
+bool Requests::is_lost(const Request& request, const raft::RaftStatus& status, Uptime now) const {
+  if (status.leader == raft::NodeId{}) return false;
+  if (status.term != request.sent_in) return true;
+  return request.kind == ForwardKind::command && request.sent_to != status.id &&
+         now >= request.given + options_.give_again;
+}
+
 void Requests::on_tick(Uptime now) {
   const raft::RaftStatus status = replica_.status();
   std::vector<std::uint64_t> open;
@@ -168,8 +183,9 @@ void Requests::on_tick(Uptime now) {
     if (now >= request.asked + options_.deadline) {
       answer(number,
              api_error(ApiCode::timeout, "not known to be written within the deadline", std::string(repeat_hint)));
-    } else if (!request.reply && (!is_given || (status.leader != raft::NodeId{} && status.term != request.sent_in))) {
+    } else if (!request.reply && (!is_given || is_lost(request, status, now))) {
       request.sent_to = {};
+      request.given = now;
       give(request);
     }
     const auto still = requests_.find(number);

@@ -32,6 +32,9 @@ class Requests {
     Uptime deadline{10000};
     // How long a request waits for a leader to be known. Above an election, below a second.
     Uptime leader_wait{800};
+    // A command given to the leader is given again after so long without an answer: connections that have just been
+    // made anew lose what was sent. Several disk stalls long, and well below the deadline.
+    Uptime give_again{1000};
     // Random: an answer to a request of this node's life before must not answer one of this life.
     std::uint64_t first_number = 0;
   };
@@ -59,6 +62,7 @@ class Requests {
     std::string payload;
     AppliedDone done;
     Uptime asked{0};
+    Uptime given{0};
     raft::NodeId sent_to;               // whom it was given to; 0: nobody yet
     raft::Term sent_in;                 // in which term
     std::optional<ForwardReply> reply;  // the leader has applied it; this node has not yet
@@ -71,6 +75,7 @@ class Requests {
   };
 
   void give(Request& request);
+  [[nodiscard]] bool is_lost(const Request& request, const raft::RaftStatus& status, Uptime now) const;
   [[nodiscard]] Result<Place> propose(ForwardKind kind, const std::string& payload);
   void answer(std::uint64_t number, ApiResult<Applied> result);
   void finish_replied();

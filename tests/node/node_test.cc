@@ -58,6 +58,27 @@ TEST(Node, AWriteOnAFollowerIsSeenThereWhenItIsAnswered) {
   EXPECT_EQ(*seen, 1U);
 }
 
+TEST(Node, AWriteThatIsLostOnItsWayToTheLeaderIsGivenAgain) {
+  NodeBed bed(3);
+  ASSERT_TRUE(bed.elect());
+  const std::size_t follower = (*bed.leader() + 1) % 3;
+  const raft::Term term = bed.node(follower).replica().status().term;
+  model::Change change;
+  change.author = {"tester", "admin", "unix"};
+  change.operations = a_service();
+  std::optional<WriteReceipt> receipt;
+  bed.isolate(follower);
+  bed.node(follower).write(std::move(change), [&](ApiResult<WriteReceipt> result) {
+    ASSERT_TRUE(result) << result.error().message;
+    receipt = *result;
+  });
+  bed.run_for(Uptime{20});  // gone, and nobody has noticed
+  bed.heal();
+  ASSERT_TRUE(bed.run_until([&] { return receipt.has_value(); }, Uptime{2000}));
+  EXPECT_FALSE(receipt->is_repeated);
+  EXPECT_EQ(bed.node(follower).replica().status().term, term);
+}
+
 TEST(Node, EveryPlaneIsToldInTwoSteps) {
   NodeBed bed(3);
   ASSERT_TRUE(bed.elect());
