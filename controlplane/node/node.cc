@@ -336,7 +336,10 @@ void Node::drive_generations() {
   GenerationView view{Generation(state.active()->number), std::nullopt, state.has_pending()};
   if (state.prepared()) view.prepared = Generation(state.prepared()->number);
   const GenerationStep step = board_.decide(view, members(), host_.uptime());
-  if (step.kind == GenerationStep::Kind::none) return;
+  if (step.kind == GenerationStep::Kind::none) {
+    if (view.is_dirty && !view.prepared) wake_after_batch();
+    return;
+  }
   const std::pair<GenerationStep::Kind, std::uint64_t> wanted(step.kind, step.generation.value());
   const raft::Term term = replica_->status().term;
   if (proposed_step_ == wanted && proposed_in_ == term) return;
@@ -351,6 +354,15 @@ void Node::drive_generations() {
   if (!replica_->propose(*command)) return;
   proposed_step_ = wanted;
   proposed_in_ = term;
+}
+
+// A tick may be a while off, and somebody waits for the change.
+void Node::wake_after_batch() {
+  if (batch_timer_) return;
+  batch_timer_ = host_.call_after(Uptime(replica_->state().policy().batch_ms), [this] {
+    batch_timer_.reset();
+    settle();
+  });
 }
 
 void Node::propose_quietly(const model::Command& command) {

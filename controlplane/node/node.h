@@ -141,6 +141,7 @@ class Node final : public ClusterPort, private ReplicaObserver {
   void drive_reports();
   void drive_fence();
   void drive_generations();
+  void wake_after_batch();
   void drive_membership();
   void drive_watches();
   void tell_board(raft::NodeId only);
@@ -186,6 +187,7 @@ class Node final : public ClusterPort, private ReplicaObserver {
   Uptime no_grant_before_{0};
   bool is_fenced_ = false;
   bool is_board_changed_ = false;
+  std::unique_ptr<Subscription> batch_timer_;
 };
 
 }  // namespace sluice::node
