@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "cpu_visit.h"
 #include "errno_error.h"
 
 namespace sluice {
@@ -32,6 +33,7 @@ Result<GracePeriod> GracePeriod::create() {
 }
 
 void GracePeriod::wait() const {
+  if (visit_all_cpus()) return;
   // An update of a map of maps returns when no running program can still see the value before it (the kernel's
   // maybe_wait_bpf_programs(): an RCU grace period). Preferred to membarrier(MEMBARRIER_CMD_GLOBAL), which waits the
   // same way today but promises less, does not exist with nohz_full, and does nothing on one CPU. Both take 6 to 20 ms
