@@ -48,6 +48,17 @@ def test_status(plane):
     assert one.run("status", "-o", "json").json() == expected
 
 
+def test_status_of_a_plane_of_a_cluster(plane):
+    told = {"generation": 1234, "phase": "active", "table_hash": "00f1c2d3e4a5b697", "age_seconds": 200}
+    answers = iter([dict(STATUS, source="cluster", cluster=told, fenced=False),
+                    dict(STATUS, source="cluster", cluster=told, fenced=True),
+                    dict(STATUS, source="cluster", cluster=None, fenced=False)])
+    one = plane(lambda request: next(answers))
+    assert "cluster     generation 1,234, active, for 3 min\n" in one.run("status").out
+    assert "; fenced: the others do not wait for this balancer\n" in one.run("status").out
+    assert "cluster     has told it nothing yet\n" in one.run("status").out
+
+
 def test_status_is_degraded_while_a_backend_has_no_next_hop(plane):
     answer = dict(STATUS, unresolved=["web/b1", "web/b2"], unresolved_reasons={"web/b1": "no route to 10.0.1.11"})
     ran = plane(lambda request: answer).run("status")

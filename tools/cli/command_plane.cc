@@ -156,12 +156,24 @@ std::vector<std::string> unresolved_backends(const json::object& status) {
   return names;
 }
 
+// Of a plane of a cluster; empty: it goes by its file.
+std::string cluster_text(const json::object& status) {
+  if (text_member(status, "source") != "cluster") return {};
+  const json::value* told = status.if_contains("cluster");
+  if (told == nullptr || !told->is_object()) return "has told it nothing yet";
+  const json::object& cluster = told->get_object();
+  return fmt::format("generation {}, {}, for {}{}", number_text(cluster, "generation"), text_member(cluster, "phase"),
+                     duration_text(number_member(cluster, "age_seconds")),
+                     flag_member(status, "fenced") ? "; fenced: the others do not wait for this balancer" : "");
+}
+
 void print_status(const Context& context, const json::object& status) {
   LabelledLines lines;
   lines.add("plane", fmt::format("{} {}, up {}", text_member(status, "plane"), text_member(status, "version"),
                                  duration_text(number_member(status, "uptime_seconds"))));
   lines.add("generation", fmt::format("{}, for {}", number_text(status, "generation"),
                                       duration_text(number_member(status, "updated_seconds"))));
+  if (const std::string cluster = cluster_text(status); !cluster.empty()) lines.add("cluster", cluster);
   lines.add("config", text_member(status, "config_file"));
   lines.add("interfaces", interfaces_text(status));
   lines.add("serves", fmt::format("{}, {}, {}", count_text(number_member(status, "services"), "service"),
