@@ -36,7 +36,7 @@ SUITES = (
     Suite("lab", PLAIN, "lab", 1, "networks of namespaces"),
     Suite("sanitized", SANITIZED, "unit", CORES, "unit under ASan and UBSan, clang", root=False, timeout_multiplier=5,
           prefix="sanitized "),
-    Suite("fuzz", SANITIZED, "fuzz", 2, "fuzz targets, 60 s each", root=False),
+    Suite("fuzz", SANITIZED, "fuzz", 2, "fuzz targets, 30 s each", root=False),
 )
 SLOW = ("sanitized", "fuzz")
 
