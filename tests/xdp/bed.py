@@ -220,14 +220,17 @@ class Bed:
 
     @contextmanager
     def traffic(self, receive: str = "f0", pps: int = 40000, protocol: str = "tcp", flows: int = 1000):
-        """Packets from the far end of eth0 to the VIP for as long as the block runs. The counts come into the dict."""
+        """Packets from the far end of eth0 to the VIP for as long as the block runs, and for a tenth of a second at least:
+        of a block that is over sooner a few packets would say nothing. The counts come into the dict."""
         command = ["timeout", "300", *self.enter(self.far), TRAFFIC, "--send", "f0", "--receive", receive, "--mac",
                    self.mac(0), "--vip", VIP, "--port", "80", "--protocol", protocol, "--flows", str(flows), "--pps", str(pps)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.processes.append(process)
         assert process.stdout.readline() == "sending\n"
         counts: dict = {}
+        began = time.monotonic()
         yield counts
+        time.sleep(max(0.0, began + 0.1 - time.monotonic()))
         process.stdin.close()
         counts |= json.loads(process.stdout.read())
         assert process.wait(timeout=30) == 0
