@@ -323,12 +323,19 @@ void Node::drive_fence() {
   const bool is_current =
       board_.leader_active() && plane_.progress().prepared >= *board_.leader_active() && !plane_.is_behind_itself();
   const bool is_fenced = !(is_held && is_current);
+  const Uptime lease_end = board_.lease_until();
+  if (!is_fenced && std::exchange(unfenced_until_, lease_end) != lease_end) host_.unfence_until(lease_end);
   if (is_fenced == is_fenced_) return;
   is_fenced_ = is_fenced;
   note("fence", !is_fenced ? "no longer fenced"
                 : is_held  ? "fenced: the plane does not know what the others forward by"
                            : "fenced: the leader has not been heard within the lease");
-  host_.fence(is_fenced ? Fence::on : Fence::off);
+  // A process that has just started has not been granted anything, and its plane still has the lease of the one before:
+  // it counts until it is over.
+  const bool has_to_be_told = is_held || unfenced_until_ != Uptime{0};
+  if (!is_fenced || !has_to_be_told) return;
+  unfenced_until_ = Uptime{0};
+  host_.fence();
 }
 
 void Node::drive_generations() {

@@ -26,9 +26,6 @@
 
 namespace sluice::node {
 
-// off: this balancer announces its services as ever. on: with less preference (docs/architecture.md).
-enum class Fence : std::uint8_t { off, on };
-
 // Must not call back into the node from within one of these.
 class NodeHost : public ReplicaHost {
  public:
@@ -36,7 +33,10 @@ class NodeHost : public ReplicaHost {
   virtual void send_node(raft::NodeId to, const NodeMessage& message) = 0;
   // Node::on_published() or on_publish_refused() answers.
   virtual void publish(std::shared_ptr<const ForwardingState> state) = 0;
-  virtual void fence(Fence fence) = 0;
+  // This balancer announces its services with less preference (docs/architecture.md), also from the time on that it was
+  // told last. Before it is told anything, what a process before this one said goes on.
+  virtual void fence() = 0;
+  virtual void unfence_until(Uptime lease_end) = 0;
   // Who belongs to the cluster has changed: whom to hold connections with.
   virtual void set_members(const raft::Configuration& configuration) = 0;
   virtual void explain(ExplainQuery query, Done<std::string> done) = 0;
@@ -100,9 +100,6 @@ class Node final : public ClusterPort, private ReplicaObserver {
 
   [[nodiscard]] const Replica& replica() const { return *replica_; }
   [[nodiscard]] bool is_fenced() const { return is_fenced_; }
-  // By the host's uptime. What outlives this process, or goes on while it stands still, must take its announcements
-  // back by itself then, unless it has been told a later time: nobody else will.
-  [[nodiscard]] Uptime lease_until() const { return board_.lease_until(); }
   [[nodiscard]] const PlaneDriver& plane() const { return plane_; }
 
  private:
@@ -186,6 +183,7 @@ class Node final : public ClusterPort, private ReplicaObserver {
   std::optional<Uptime> last_tick_;
   Uptime no_grant_before_{0};
   bool is_fenced_ = false;
+  Uptime unfenced_until_{0};  // as the host was told last; zero: nothing, or to fence
   bool is_board_changed_ = false;
   std::unique_ptr<Subscription> batch_timer_;
 };

@@ -62,6 +62,13 @@ Status take_text(const json::value& value, std::string_view key, std::string& in
   return {};
 }
 
+// A positive number.
+Status take_number(const json::value& value, std::string_view key, std::uint64_t& into) {
+  if (!value.is_int64() || value.get_int64() <= 0) return invalid(shown(key) + " must be a number above 0");
+  into = static_cast<std::uint64_t>(value.get_int64());
+  return {};
+}
+
 Status take_member(std::string_view key, const json::value& value, ControlRequest& request) {
   if (key == "op") return {};
   if (request.op == ControlOp::explain) {
@@ -77,11 +84,8 @@ Status take_member(std::string_view key, const json::value& value, ControlReques
       return {};
     }
   }
-  if (request.op == ControlOp::publish && key == "bytes") {
-    if (!value.is_int64() || value.get_int64() <= 0) return invalid("\"bytes\" must be a number above 0");
-    request.bytes = static_cast<std::uint64_t>(value.get_int64());
-    return {};
-  }
+  if (request.op == ControlOp::publish && key == "bytes") return take_number(value, key, request.bytes);
+  if (request.op == ControlOp::unfence && key == "until_ms") return take_number(value, key, request.until_ms);
   return invalid("this op takes no " + shown(key));
 }
 
@@ -109,6 +113,8 @@ Result<ControlRequest> parse_control_request(std::string_view line) {
     return invalid("explain needs \"source\", \"destination\" and \"protocol\"");
   if (request.op == ControlOp::publish && request.bytes == 0)
     return invalid("publish needs \"bytes\", the length of what follows the line");
+  if (request.op == ControlOp::unfence && request.until_ms == 0)
+    return invalid("unfence needs \"until_ms\", the end of the lease by CLOCK_MONOTONIC in milliseconds");
   return request;
 }
 

@@ -32,7 +32,8 @@ struct ControlRequest {
   std::string source;   // explain, all three as the user wrote them
   std::string destination;
   std::string protocol;
-  std::uint64_t bytes = 0;  // publish: so many follow the line
+  std::uint64_t bytes = 0;     // publish: so many follow the line
+  std::uint64_t until_ms = 0;  // unfence: by CLOCK_MONOTONIC, which all processes of a host share
 };
 
 // One line without its end. Never throws (std::bad_alloc aside).

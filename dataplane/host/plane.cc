@@ -146,7 +146,9 @@ Plane::Clock::time_point Plane::tick(Clock::time_point now) {
   if (const auto problem = keeper_ ? keeper_->take_problem() : std::nullopt)
     log_("the cluster's state is not kept for a restart: " + *problem);
   server_.sweep(now);
-  return std::min(neighbours_.next_deadline(), now + housekeeping_interval);
+  note_fencing(now, "the lease is over, and sluiced has not told of another");
+  const Clock::time_point due = std::min(neighbours_.next_deadline(), now + housekeeping_interval);
+  return fencing_told_ == Fencing::none ? std::min(due, unfenced_until_) : due;
 }
 
 std::string Plane::summary() const {
@@ -206,7 +208,7 @@ PlaneStatus Plane::status() const {
   status.interfaces = forwarding_->interfaces();
   status.counts = forwarding_->counts();
   status.source = config_.plane.control;
-  status.fencing = fencing_;
+  status.fencing = fencing(Clock::now());
   if (source_.state) {
     status.cluster = ClusterStatus{source_.state->generation, source_.state->phase, source_.state->table_hash,
                                    source_.told_realtime_ns};
@@ -258,9 +260,9 @@ json::object Plane::answer(const ControlRequest& request) {
     case ControlOp::reload:
       return reload_answer();
     case ControlOp::fence:
-      return fence_answer(Fencing::fenced);
+      return fence_answer({});
     case ControlOp::unfence:
-      return fence_answer(Fencing::none);
+      return fence_answer(Clock::time_point(std::chrono::milliseconds(request.until_ms)));
     case ControlOp::publish:  // reply() has sent it elsewhere
     case ControlOp::detach:
       break;

@@ -61,7 +61,7 @@ class Plane {
   ControlReply publish_reply(const ControlRequest& request);
   boost::json::object answer(const ControlRequest& request);
   boost::json::object publish_answer(std::string_view bytes);
-  boost::json::object fence_answer(Fencing fencing);
+  boost::json::object fence_answer(Clock::time_point unfenced_until);
   boost::json::object reload_answer();
   boost::json::object detach_answer();
   [[nodiscard]] Status refuse_fixed(const Config& wanted) const;
@@ -70,6 +70,8 @@ class Plane {
   Result<PublishReport> change_to(const Config& wanted, ForwardingModel model);
   [[nodiscard]] PlaneStatus status() const;
   [[nodiscard]] RunningPlane running();
+  [[nodiscard]] Fencing fencing(Clock::time_point now) const;
+  void note_fencing(Clock::time_point now, std::string_view why);
   [[nodiscard]] bool is_of_cluster() const { return config_.plane.control == ControlSource::cluster; }
 
   void on_neighbours();
@@ -84,7 +86,9 @@ class Plane {
   Source source_;
   std::optional<Config> shown_;  // config_ and what the cluster has told, once somebody asks
   ForwardingModel model_;
-  Fencing fencing_ = Fencing::none;
+  // Of a cluster: sluiced may stand still or be gone, so that the end of its lease is kept here.
+  Clock::time_point unfenced_until_{};
+  Fencing fencing_told_ = Fencing::fenced;  // by the log
   Log log_;
   NeighbourWatcher neighbours_;
   std::unique_ptr<Forwarding> forwarding_;

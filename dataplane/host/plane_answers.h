@@ -43,7 +43,7 @@ struct UnresolvedBackend {
 };
 
 // A fenced balancer announces its services with less preference, and still forwards what arrives: the flag is all that
-// the plane has of it.
+// the plane has of it. A plane of a cluster is fenced unless its sluiced says until when it is not.
 enum class Fencing : std::uint8_t { none, fenced };
 
 struct ClusterStatus {

@@ -64,10 +64,27 @@ json::object Plane::publish_answer(std::string_view bytes) {
                                {"image_generation", published->generation.value()}});
 }
 
-json::object Plane::fence_answer(Fencing fencing) {
-  if (fencing != fencing_) log_(fencing == Fencing::fenced ? "fenced" : "no longer fenced");
-  fencing_ = fencing;
-  return accepted(json::object{{"fenced", fencing == Fencing::fenced}});
+Fencing Plane::fencing(Clock::time_point now) const {
+  return is_of_cluster() && now >= unfenced_until_ ? Fencing::fenced : Fencing::none;
+}
+
+void Plane::note_fencing(Clock::time_point now, std::string_view why) {
+  if (!is_of_cluster()) return;
+  const Fencing is_now = fencing(now);
+  if (is_now == std::exchange(fencing_told_, is_now)) return;
+  log_(is_now == Fencing::fenced ? fmt::format("fenced: {}", why) : "no longer fenced");
+}
+
+json::object Plane::fence_answer(Clock::time_point unfenced_until) {
+  if (!is_of_cluster()) {
+    return refused(make_error(ErrorCode::conflict,
+                              fmt::format("this {} forwards by its file {}; only one of a cluster has a lease",
+                                          kind_.program(), config_file_)));
+  }
+  unfenced_until_ = unfenced_until;
+  const Clock::time_point now = Clock::now();
+  note_fencing(now, "sluiced says so");
+  return accepted(json::object{{"fenced", fencing(now) == Fencing::fenced}});
 }
 
 }  // namespace sluice

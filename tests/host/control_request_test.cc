@@ -14,11 +14,10 @@ std::string error_of(std::string_view line) {
 }
 
 TEST(ControlRequest, EveryOp) {
-  const std::pair<const char*, ControlOp> ops[] = {{"version", ControlOp::version}, {"status", ControlOp::status},
-                                                   {"stats", ControlOp::stats},     {"drops", ControlOp::drops},
-                                                   {"table", ControlOp::table},     {"config", ControlOp::config},
-                                                   {"reload", ControlOp::reload},   {"detach", ControlOp::detach},
-                                                   {"fence", ControlOp::fence},     {"unfence", ControlOp::unfence}};
+  const std::pair<const char*, ControlOp> ops[] = {
+      {"version", ControlOp::version}, {"status", ControlOp::status}, {"stats", ControlOp::stats},
+      {"drops", ControlOp::drops},     {"table", ControlOp::table},   {"config", ControlOp::config},
+      {"reload", ControlOp::reload},   {"detach", ControlOp::detach}, {"fence", ControlOp::fence}};
   for (const auto& [name, op] : ops) {
     const Result<ControlRequest> request = parse_control_request(std::string("{\"op\":\"") + name + "\"}");
     ASSERT_TRUE(request) << name;
@@ -49,6 +48,17 @@ TEST(ControlRequest, PublishSaysHowMuchFollows) {
     EXPECT_NE(error_of(std::string(R"({"op":"publish","bytes":)") + bytes + "}"), "") << bytes;
   EXPECT_NE(error_of(R"({"op":"publish"})").find("\"bytes\""), std::string::npos);
   EXPECT_NE(error_of(R"({"op":"fence","bytes":7})").find("takes no"), std::string::npos);
+}
+
+TEST(ControlRequest, UnfenceSaysUntilWhen) {
+  const auto unfence = parse_control_request(R"({"op":"unfence","until_ms":86400123})");
+  ASSERT_TRUE(unfence);
+  EXPECT_EQ(unfence->op, ControlOp::unfence);
+  EXPECT_EQ(unfence->until_ms, 86400123U);
+  for (const char* until : {"0", "-1", "1.5", "\"7\""})
+    EXPECT_NE(error_of(std::string(R"({"op":"unfence","until_ms":)") + until + "}"), "") << until;
+  EXPECT_NE(error_of(R"({"op":"unfence"})").find("\"until_ms\""), std::string::npos);
+  EXPECT_NE(error_of(R"({"op":"fence","until_ms":7})").find("takes no"), std::string::npos);
 }
 
 TEST(ControlRequest, Refusals) {

@@ -279,13 +279,44 @@ TEST_F(PlaneClusterTest, AReloadReadsThePlaneOnly) {
             std::string_view::npos);
 }
 
-TEST_F(PlaneClusterTest, AFenceIsAFlag) {
+std::string unfence_until(Plane::Clock::time_point end) {
+  const auto until_ms = std::chrono::duration_cast<std::chrono::milliseconds>(end.time_since_epoch()).count();
+  return R"({"op":"unfence","until_ms":)" + std::to_string(until_ms) + "}";
+}
+
+TEST_F(PlaneClusterTest, IsFencedUnlessToldUntilWhenItIsNot) {
+  using std::chrono::seconds;
   start_cluster();
-  EXPECT_EQ(ask(R"({"op":"status"})").at("fenced"), false);
+  const auto is_fenced = [this] { return ask(R"({"op":"status"})").at("fenced").as_bool(); };
+  const auto now = Plane::Clock::now();
+  EXPECT_TRUE(is_fenced());
+  EXPECT_EQ(ask(unfence_until(now + seconds(3600))).at("fenced"), false);
+  EXPECT_FALSE(is_fenced());
   EXPECT_EQ(ask(R"({"op":"fence"})").at("fenced"), true);
-  EXPECT_EQ(ask(R"({"op":"status"})").at("fenced"), true);
-  EXPECT_EQ(ask(R"({"op":"unfence"})").at("fenced"), false);
-  EXPECT_EQ(ask(R"({"op":"status"})").at("fenced"), false);
+  EXPECT_TRUE(is_fenced());
+  // A request that was held up for longer than the lease.
+  EXPECT_EQ(ask(unfence_until(now - seconds(1))).at("fenced"), true);
+  EXPECT_TRUE(is_fenced());
+}
+
+// Its sluiced is dead, stopped or hangs.
+TEST_F(PlaneClusterTest, FencesItselfWhenTheLeaseIsOver) {
+  using std::chrono::milliseconds;
+  start_cluster();
+  const auto end = Plane::Clock::now() + milliseconds(200);
+  ASSERT_TRUE(ask(unfence_until(end)).contains("fenced"));
+  EXPECT_LE(plane_->tick(end - milliseconds(100)), end);
+  while (Plane::Clock::now() < end) EXPECT_TRUE(loop_.run_once(milliseconds(10)));
+  EXPECT_TRUE(ask(R"({"op":"status"})").at("fenced").as_bool());
+  EXPECT_GT(plane_->tick(Plane::Clock::now()), end);
+}
+
+TEST_F(PlaneClusterTest, APlaneOfAFileHasNoLease) {
+  write_config();
+  ASSERT_TRUE(start_by_file());
+  EXPECT_EQ(ask(R"({"op":"fence"})").at("exit_code"), 4);
+  EXPECT_EQ(ask(unfence_until(Plane::Clock::now() + std::chrono::seconds(9))).at("exit_code"), 4);
+  EXPECT_FALSE(ask(R"({"op":"status"})").at("fenced").as_bool());
 }
 
 }  // namespace

@@ -86,9 +86,9 @@ TEST(Fence, APlaneThatComesBackWithLessIsFencedUntilItHasCaughtUp) {
   bed.host(2).plane_holds = true;
   node.on_plane_lost();
   node.on_plane_connected("test", Generation(1), StatePhase::active);
-  EXPECT_TRUE(bed.host(2).is_fenced);
+  EXPECT_TRUE(bed.host(2).is_fenced());
   bed.host(2).release_plane();
-  EXPECT_TRUE(bed.run_until([&] { return !bed.host(2).is_fenced; }));
+  EXPECT_TRUE(bed.run_until([&] { return !bed.host(2).is_fenced(); }));
   EXPECT_EQ(node.plane().progress().active, Generation(2));
 }
 

@@ -78,7 +78,8 @@ class NodeBed::Host final : public NodeHost {
   void fail(const std::string& why) override { failure = why; }
   void send_node(raft::NodeId to, const NodeMessage& message) override;
   void publish(std::shared_ptr<const ForwardingState> state) override;
-  void fence(Fence fence) override { is_fenced = fence == Fence::on; }
+  void fence() override { unfenced_until = Uptime{0}; }
+  void unfence_until(Uptime lease_end) override { unfenced_until = lease_end; }
   void set_members(const raft::Configuration& configuration) override { members = configuration; }
   void explain(ExplainQuery query, Done<std::string> done) override;
   void back_up(SnapshotOrder order, Done<std::shared_ptr<const std::string>> done) override {
@@ -95,7 +96,8 @@ class NodeBed::Host final : public NodeHost {
   // Publishes stay under way until release_plane().
   bool plane_holds = false;
   void release_plane();
-  bool is_fenced = false;
+  [[nodiscard]] bool is_fenced() const { return bed_.now_ >= unfenced_until; }  // as a plane that was told so
+  Uptime unfenced_until{0};
   std::uint64_t last_forward = 0;  // number of the newest request to a leader
   std::string failure;
   raft::Configuration members;

@@ -122,7 +122,7 @@ TEST(Node, NobodySwitchesBeforeEverybodyKnows) {
   ASSERT_TRUE(bed.run_until([&] { return active_of(bed.node(asked)) == 2; }));
   EXPECT_GE(bed.now() - before, Uptime{3000});
   EXPECT_TRUE(bed.node(lost).is_fenced());  // it had given up before
-  EXPECT_TRUE(bed.host(lost).is_fenced);
+  EXPECT_TRUE(bed.host(lost).is_fenced());
   EXPECT_EQ(bed.node(asked).replica().state().laggards(), std::vector<std::uint64_t>{lost + 1});
   bed.heal();
   EXPECT_TRUE(bed.run_until([&] { return !bed.node(lost).is_fenced() && all_planes_at(bed, 2); }));

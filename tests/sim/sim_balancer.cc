@@ -45,8 +45,7 @@ std::chrono::system_clock::time_point SimBalancer::wall_clock() const {
 }
 
 bool SimBalancer::is_preferred() const {
-  if (!plane_.is_forwarding() || plane_.announced == node::Fence::on) return false;
-  return (is_up() && !is_paused() && is_linked_) || uptime() < announced_until_;
+  return plane_.is_forwarding() && uptime() < plane_.unfenced_until;
 }
 
 void SimBalancer::start_after(Time delay) {
@@ -72,7 +71,7 @@ void SimBalancer::start() {
   raft.messages_in_flight = base.messages_in_flight;
   raft.snapshot_chunk_bytes = base.snapshot_chunk_bytes;
   raft.trailing_entries = base.trailing_entries;
-  wish_ = node::Fence::on;
+  unfenced_until_.reset();
   generations_seen_ = {};
   world_.trace.note([&] { return name() + " starts"; });
   auto made = node::Node::make(options, disk_.stored(), *this);
@@ -162,14 +161,12 @@ void SimBalancer::connect_plane() {
     return connect_plane_after(look_for_plane_every);
   is_linked_ = true;
   ++link_;
-  // What it announced when it was told last may have gone out of date since.
-  plane_.announced = node::Fence::on;
   later(Time(1), [this, link = link_](node::Node& node) {
     if (link != link_) return;
     const CoverForm* form = plane_.form();
     node.on_plane_connected("simulated", Generation(form == nullptr ? 0 : form->generation),
                             form == nullptr ? StatePhase::active : form->phase);
-    plane_.announced = wish_;
+    if (unfenced_until_) plane_.unfenced_until = *unfenced_until_;
     peers_.look_later();
   });
 }
@@ -200,12 +197,17 @@ void SimBalancer::publish_ends(std::uint64_t link) {
   });
 }
 
-void SimBalancer::fence(node::Fence fence) {
-  world_.trace.note([&] { return name() + (fence == node::Fence::on ? " is fenced" : " is no longer fenced"); });
-  wish_ = fence;
+void SimBalancer::tell_fence(node::Uptime unfenced_until) {
+  const bool is_change =
+      (unfenced_until == node::Uptime{0}) != (unfenced_until_.value_or(node::Uptime{0}) == node::Uptime{0});
+  if (is_change)
+    world_.trace.note(
+        [&] { return name() + (unfenced_until == node::Uptime{0} ? " is fenced" : " is no longer fenced"); });
+  unfenced_until_ = unfenced_until;
   if (!is_linked_) return;
-  plane_.announced = fence;
-  peers_.look_later();
+  const bool was_preferred = is_preferred();
+  plane_.unfenced_until = unfenced_until;
+  if (is_preferred() != was_preferred) peers_.look_later();
 }
 
 void SimBalancer::pause(Time length) {
@@ -255,7 +257,6 @@ void SimBalancer::run(const Event& event) {
 }
 
 void SimBalancer::after_event() {
-  if (is_linked_) announced_until_ = node_->lease_until();
   if (!node_->replica().has_state()) return;
   const model::ClusterState& state = node_->replica().state();
   const std::pair seen(state.newest_generation(), state.active()->number);

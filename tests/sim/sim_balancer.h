@@ -45,8 +45,7 @@ class SimBalancer final : public node::NodeHost {
   [[nodiscard]] raft::RaftStatus status() const { return node_->replica().status(); }
   [[nodiscard]] const node::Node& node() const { return *node_; }
   [[nodiscard]] const SimPlane& plane() const { return plane_; }
-  // Packets come to it: it forwards, and is not fenced. What it announces goes out of date by itself when its lease is
-  // over and sluiced, dead, stopped or out of touch with the plane, cannot take it back.
+  // Packets come to it: it forwards, and is not fenced.
   [[nodiscard]] bool is_preferred() const;
 
   // sluiced and plane, unless they run.
@@ -72,7 +71,8 @@ class SimBalancer final : public node::NodeHost {
   void fail(const std::string& why) override;
   void send_node(raft::NodeId to, const node::NodeMessage& message) override;
   void publish(std::shared_ptr<const ForwardingState> state) override;
-  void fence(node::Fence fence) override;
+  void fence() override { tell_fence(node::Uptime{0}); }
+  void unfence_until(node::Uptime lease_end) override { tell_fence(lease_end); }
   void set_members(const raft::Configuration&) override {}
   void explain(node::ExplainQuery, node::Done<std::string> done) override { done(std::string("{}")); }
   void back_up(node::SnapshotOrder, node::Done<std::shared_ptr<const std::string>>) override {}
@@ -100,6 +100,7 @@ class SimBalancer final : public node::NodeHost {
   void connect_plane();
   void publish_ends(std::uint64_t link);
   void lose_link();
+  void tell_fence(node::Uptime unfenced_until);
   [[nodiscard]] Time disk_time();
 
   SimWorld& world_;
@@ -119,7 +120,7 @@ class SimBalancer final : public node::NodeHost {
   std::vector<Event> deferred_;
   std::optional<raft::WriteBatch> writing_;
   std::uint64_t writes_ = 0;
-  node::Fence wish_ = node::Fence::on;
+  std::optional<node::Uptime> unfenced_until_;                // as the node said last
   std::pair<std::uint64_t, std::uint64_t> generations_seen_;  // newest, active
 
   // Between sluiced and plane.
@@ -127,7 +128,6 @@ class SimBalancer final : public node::NodeHost {
   bool is_linked_ = false;
   Time unreachable_until_{};
   std::shared_ptr<const ForwardingState> sent_;
-  node::Uptime announced_until_{0};  // as the plane was told last, by this machine's clock
 };
 
 }  // namespace sluice::sim

@@ -8,7 +8,7 @@ namespace sluice::sim {
 
 void SimPlane::start(std::size_t forgotten) {
   is_running_ = true;
-  announced = node::Fence::on;
+  unfenced_until = node::Uptime{0};
   if (form_ || saved_.empty()) return;
   saved_.resize(saved_.size() - std::min(forgotten, saved_.size() - 1));
   form_ = saved_.back();

@@ -31,8 +31,9 @@ class SimPlane {
   void lose_power();
   void take(std::shared_ptr<const CoverForm> form);
 
-  // A plane that starts announces with less preference until it is told.
-  node::Fence announced = node::Fence::on;
+  // As it was told last, by its machine's clock: from then on it announces with less preference. So it does when it
+  // starts.
+  node::Uptime unfenced_until{0};
 
  private:
   static constexpr std::size_t saved_max = 4;

@@ -169,5 +169,10 @@ def test_reload_keeps_what_the_cluster_told(cluster):
             cluster.write_config(text.replace('control = "cluster"', 'control = "file"'))
             assert not client.ask("reload")["ok"]
         assert_nothing_lost(counts)
+        assert client.ask("status")["fenced"]
+        hour_ms = 3_600_000
+        until = {"until_ms": time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000_000 + hour_ms}
+        assert client.ask("unfence", **until) == {"ok": True, "fenced": False}
+        assert not client.ask("status")["fenced"]
         assert client.ask("fence") == {"ok": True, "fenced": True}
         assert client.ask("status")["fenced"]

@@ -37,17 +37,17 @@ namespace {
 
 using config_detail::Field;
 using config_detail::Findings;
+using config_detail::PathRule;
 using config_detail::Place;
 using config_detail::TableReader;
 
 class Reader {
  public:
   Reader(const toml::table& table, Findings& findings)
-      : top_(table, Place{}, "", findings), node_(section(table, "node", findings)) {}
+      : top_(table, Place{}, "", findings), node_(top_.section("node")) {}
 
   DaemonConfig read() {
     DaemonConfig config;
-    top_.find("node");
     if (!top_.present("node"))
       top_.missing("node", "every balancer has a name; write [node] and below it name = \"lb1\"");
     if (const Field<std::string> name = node_.name("name"); name.value) config.name = *name.value;
@@ -55,8 +55,8 @@ class Reader {
     path("certificate", config.certificate);
     path("key", config.key);
     path("authority", config.authority);
-    socket("plane_socket", config.plane_socket);
-    path("api_socket", config.api_socket);
+    socket("plane_socket", config.plane_socket, PathRule::or_none);
+    socket("api_socket", config.api_socket, PathRule::required);
     read_endpoints(config);
     read_times(config);
     node_.finish();
@@ -65,33 +65,14 @@ class Reader {
   }
 
  private:
-  static TableReader section(const toml::table& table, std::string_view key, Findings& findings) {
-    static const toml::table none;
-    const toml::node* node = table.get(key);
-    const bool is_table = node != nullptr && node->is_table();
-    if (node != nullptr && !is_table)
-      findings.error(config_detail::place_of(node->source()), fmt::format("{} must be a table: [{}]", key, key));
-    const Place place = is_table ? config_detail::place_of(node->source()) : Place{};
-    return {is_table ? *node->as_table() : none, place, std::string(key), findings};
-  }
-
   void path(std::string_view key, std::string& into) {
-    const Field<std::string> read = node_.text(key);
-    if (!node_.present(key) || !read.value) return;
-    if (read.value->empty() || read.value->front() != '/' || read.value->size() > config_limits::directory_length_max)
-      return node_.fault(read.place, fmt::format("{} must be an absolute path", key));
-    into = *read.value;
+    read_path(key, into, config_limits::directory_length_max, PathRule::required);
   }
-
-  void socket(std::string_view key, std::string& into) {
-    const Field<std::string> read = node_.text(key);
-    if (!node_.present(key) || !read.value) return;
-    const bool is_path = !read.value->empty() && read.value->front() == '/';
-    if (!read.value->empty() && (!is_path || read.value->size() > config_limits::socket_length_max))
-      return node_.fault(read.place,
-                         fmt::format("{} must be an absolute path of at most {} characters, or \"\" for none", key,
-                                     config_limits::socket_length_max));
-    into = *read.value;
+  void socket(std::string_view key, std::string& into, PathRule rule) {
+    read_path(key, into, config_limits::socket_length_max, rule);
+  }
+  void read_path(std::string_view key, std::string& into, std::size_t length_max, PathRule rule) {
+    if (const Field<std::string> field = node_.path(key, into, length_max, rule); field.value) into = *field.value;
   }
 
   std::optional<TcpEndpoint> endpoint(std::string_view key) {

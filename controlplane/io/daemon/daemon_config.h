@@ -3,7 +3,6 @@
 // cluster agrees on stands in the log, not here. Format: docs/cluster.md.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>

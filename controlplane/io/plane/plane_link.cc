@@ -13,9 +13,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <utility>
 
+#include "plane_answer.h"
 #include "plane_publisher.h"
 
 namespace sluice::io {
@@ -24,6 +24,7 @@ namespace {
 namespace asio = boost::asio;
 using Socket = asio::local::stream_protocol::socket;
 using boost::system::error_code;
+using SteadyTime = std::chrono::steady_clock::time_point;
 
 // A plane that is this slow has a queue of trouble: it counts as gone, and its lease runs out.
 constexpr std::chrono::seconds answer_limit{10};
@@ -79,16 +80,10 @@ asio::awaitable<Result<boost::json::object>> call(Socket& socket, const std::str
                                                   const std::string& payload = {}) {
   const Result<std::string> answer = co_await exchange(socket, path, line, payload);
   if (!answer) co_return answer.error();
-  error_code failed;
-  boost::json::value value = boost::json::parse(*answer, failed);
-  if (failed || !value.is_object() || !value.as_object().contains("ok"))
+  Result<boost::json::object> object = parse_plane_answer(*answer);
+  if (!object || !object->contains("ok"))
     co_return make_error(ErrorCode::io, fmt::format("the plane on {} answers in another language", path));
-  co_return std::move(value.as_object());
-}
-
-std::string text_of(const boost::json::object& answer, std::string_view key) {
-  const boost::json::value* found = answer.if_contains(key);
-  return found != nullptr && found->is_string() ? std::string(found->as_string()) : std::string();
+  co_return std::move(object);
 }
 
 }  // namespace
@@ -101,6 +96,8 @@ struct PlaneLink::Life : std::enable_shared_from_this<PlaneLink::Life> {
   asio::awaitable<Status> greet();
   asio::awaitable<Status> work();
   asio::awaitable<Status> publish_wanted();
+  [[nodiscard]] bool has_fence_to_tell() const;
+  asio::awaitable<Status> tell_fence();
   asio::awaitable<void> sleep(std::chrono::milliseconds length);
 
   std::string path;
@@ -112,8 +109,8 @@ struct PlaneLink::Life : std::enable_shared_from_this<PlaneLink::Life> {
   std::string trouble;                            // why there is no connection
   std::shared_ptr<const ForwardingState> wanted;  // to be published
   PlanePublisher publisher;
-  Fence fence = Fence::off;
-  std::optional<Fence> fence_told;
+  std::optional<SteadyTime> unfenced_until;  // to be told; the epoch: fenced
+  std::optional<SteadyTime> unfenced_told;
 };
 
 PlaneLink::PlaneLink(asio::io_context& context, std::string path, Callbacks callbacks)
@@ -136,9 +133,31 @@ void PlaneLink::publish(std::shared_ptr<const ForwardingState> state) {
   life_->wake.cancel();
 }
 
-void PlaneLink::fence(Fence fence) {
-  life_->fence = fence;
-  life_->wake.cancel();
+void PlaneLink::fence() {
+  unfence_until({});
+}
+
+void PlaneLink::unfence_until(std::chrono::steady_clock::time_point lease_end) {
+  life_->unfenced_until = lease_end;
+  if (life_->has_fence_to_tell()) life_->wake.cancel();
+}
+
+bool PlaneLink::Life::has_fence_to_tell() const {
+  if (!unfenced_until || unfenced_until == unfenced_told) return false;
+  if (!unfenced_told || *unfenced_until < *unfenced_told) return true;
+  const SteadyTime now = std::chrono::steady_clock::now();
+  return *unfenced_told - now < (*unfenced_until - now) * 3 / 4;
+}
+
+asio::awaitable<Status> PlaneLink::Life::tell_fence() {
+  const SteadyTime telling = *unfenced_until;
+  const auto until_ms = std::chrono::duration_cast<std::chrono::milliseconds>(telling.time_since_epoch()).count();
+  std::string line = "{\"op\":\"fence\"}\n";
+  if (until_ms > 0) line = fmt::format("{{\"op\":\"unfence\",\"until_ms\":{}}}\n", until_ms);
+  const Result<boost::json::object> answer = co_await call(socket, path, line);
+  if (!answer) co_return answer.error();
+  unfenced_told = telling;
+  co_return Status();
 }
 
 asio::awaitable<void> PlaneLink::Life::sleep(std::chrono::milliseconds length) {
@@ -161,7 +180,7 @@ asio::awaitable<void> PlaneLink::Life::run() {
     error_code ignored;
     socket.close(ignored);
     publisher.disconnected();
-    fence_told.reset();
+    unfenced_told.reset();
     wanted = nullptr;
     // A plane that is not there is one line in the log, not ten a second.
     const bool is_new = std::exchange(trouble, good.error().context) != trouble;
@@ -193,17 +212,10 @@ asio::awaitable<Status> PlaneLink::Life::greet() {
 
 // One thing, or a look whether it is still there.
 asio::awaitable<Status> PlaneLink::Life::work() {
-  if (fence_told != fence) {
-    const Fence telling = fence;
-    const std::string line = telling == Fence::on ? "{\"op\":\"fence\"}\n" : "{\"op\":\"unfence\"}\n";
-    const Result<boost::json::object> answer = co_await call(socket, path, line);
-    if (!answer) co_return answer.error();
-    fence_told = telling;
-    co_return Status();
-  }
+  if (has_fence_to_tell()) co_return co_await tell_fence();
   if (wanted) co_return co_await publish_wanted();
   co_await sleep(status_interval);
-  if (is_ended || wanted || fence_told != fence) co_return Status();
+  if (is_ended || wanted || has_fence_to_tell()) co_return Status();
   const Result<boost::json::object> answer = co_await call(socket, path, "{\"op\":\"version\"}\n");
   if (!answer) co_return answer.error();
   co_return Status();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -25,7 +26,6 @@ class PlaneLink {
     std::function<void()> published;
     std::function<void(const std::string& why)> refused;
   };
-  enum class Fence : std::uint8_t { off, on };
 
   // `context` must outlive it.
   PlaneLink(boost::asio::io_context& context, std::string path, Callbacks callbacks);
@@ -36,8 +36,11 @@ class PlaneLink {
   void start();
   // While connected. Answered by published(), refused() or lost(). One at a time.
   void publish(std::shared_ptr<const ForwardingState> state);
-  // Told as soon as may be, and again after every reconnection.
-  void fence(Fence fence);
+  // Told as soon as may be, and again after every reconnection. Before either is called the plane is told neither.
+  void fence();
+  // Once a time has been told, a later one may wait for a quarter of what is left: a lease is renewed with every
+  // report.
+  void unfence_until(std::chrono::steady_clock::time_point lease_end);
 
   // One request line by a connection of its own, for questions of operators. The answer: the whole line.
   void ask(std::string line, std::function<void(Result<std::string>)> done);

@@ -4,10 +4,10 @@
 #include <sys/random.h>
 
 #include <boost/asio/post.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <utility>
 
+#include "plane_answer.h"
 #include "raft_codec.h"
 #include "store_tools.h"
 
@@ -186,8 +186,13 @@ void NodeRuntime::publish(std::shared_ptr<const ForwardingState> state) {
   if (plane_) plane_->publish(std::move(state));
 }
 
-void NodeRuntime::fence(node::Fence fence) {
-  if (plane_) plane_->fence(fence == node::Fence::on ? PlaneLink::Fence::on : PlaneLink::Fence::off);
+void NodeRuntime::fence() {
+  if (plane_) plane_->fence();
+}
+
+// By the same clock as uptime().
+void NodeRuntime::unfence_until(node::Uptime lease_end) {
+  if (plane_) plane_->unfence_until(std::chrono::steady_clock::time_point(lease_end));
 }
 
 void NodeRuntime::set_members(const raft::Configuration& configuration) {
@@ -205,16 +210,12 @@ void NodeRuntime::explain(node::ExplainQuery query, node::Done<std::string> done
   request["protocol"] = query.protocol;
   plane_->ask(boost::json::serialize(request), [done = std::move(done)](Result<std::string> answer) {
     if (!answer) return done(node::api_error(node::ApiCode::no_leader, answer.error().context));
-    boost::system::error_code failed;
-    boost::json::value value = boost::json::parse(*answer, failed);
-    if (failed || !value.is_object())
-      return done(node::api_error(node::ApiCode::internal, "the plane's answer is no JSON"));
-    boost::json::object& object = value.as_object();
-    const boost::json::value* error = object.if_contains("error");
-    if (error != nullptr && error->is_string())
-      return done(node::api_error(node::ApiCode::invalid, std::string(error->as_string())));
-    object.erase("ok");
-    done(boost::json::serialize(object));
+    Result<boost::json::object> object = parse_plane_answer(*answer);
+    if (!object) return done(node::api_error(node::ApiCode::internal, object.error().context));
+    if (const std::string error = text_of(*object, "error"); !error.empty())
+      return done(node::api_error(node::ApiCode::invalid, error));
+    object->erase("ok");
+    done(boost::json::serialize(*object));
   });
 }
 

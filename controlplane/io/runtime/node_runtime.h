@@ -66,7 +66,8 @@ class NodeRuntime final : private node::NodeHost {
   void fail(const std::string& why) override;
   void send_node(raft::NodeId to, const node::NodeMessage& message) override;
   void publish(std::shared_ptr<const ForwardingState> state) override;
-  void fence(node::Fence fence) override;
+  void fence() override;
+  void unfence_until(node::Uptime lease_end) override;
   void set_members(const raft::Configuration& configuration) override;
   void explain(node::ExplainQuery query, node::Done<std::string> done) override;
   void back_up(node::SnapshotOrder order, node::Done<std::shared_ptr<const std::string>> done) override;

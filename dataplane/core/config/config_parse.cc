@@ -100,17 +100,6 @@ Field<std::vector<std::string>> read_interfaces(TableReader& plane) {
   return field;
 }
 
-Field<std::string> read_path(TableReader& plane, std::string_view key, std::string absent, std::size_t length_max) {
-  Field<std::string> field = plane.text(key);
-  if (!plane.present(key)) return {std::move(absent), plane.place()};
-  if (field.value && (field.value->size() > length_max || !field.value->starts_with('/'))) {
-    plane.fault(field.place, fmt::format("{} {} is not usable; allowed: an absolute path of at most {} bytes", key,
-                                         in_quotes(*field.value), length_max));
-    field.value.reset();
-  }
-  return field;
-}
-
 Field<IpAddress> read_source(TableReader& plane, std::string_view key, IpFamily family) {
   Field<IpAddress> field = plane.address(key, AddressKind::tunnel_source);
   if (field.value && field.value->family() != family) {
@@ -123,25 +112,18 @@ Field<IpAddress> read_source(TableReader& plane, std::string_view key, IpFamily 
 }
 
 PlacedPlane read_plane(TableReader& top, Findings& findings) {
-  static const toml::table empty;
   const PlaneConfig defaults;
-  const toml::node* node = top.find("plane");
-  const toml::table* table = node == nullptr ? &empty : node->as_table();
+  TableReader plane = top.section("plane");
   PlacedPlane placed;
-  if (table == nullptr) {
-    top.fault(place_of(node->source()), fmt::format("plane must be one table [plane], not {}", type_text(*node)));
-    placed.faulty = true;
-    table = &empty;
-  }
-  if (table != &empty) placed.place = place_of(table->source());
-  TableReader plane(*table, placed.place, "plane", findings);
+  placed.place = plane.place();
+  placed.faulty = top.present("plane") && !top.is_table("plane");
   placed.interfaces = read_interfaces(plane);
   placed.mode = plane.choice<PlaneMode>("mode", mode_choices);
   if (!plane.present("mode")) placed.mode.value = defaults.mode;
   placed.source_ipv4 = read_source(plane, "source_ipv4", IpFamily::v4);
   placed.source_ipv6 = read_source(plane, "source_ipv6", IpFamily::v6);
-  placed.control_socket = read_path(plane, "control_socket", defaults.control_socket, config_limits::socket_length_max);
-  placed.pin_directory = read_path(plane, "pin_directory", defaults.pin_directory, config_limits::directory_length_max);
+  placed.control_socket = plane.path("control_socket", defaults.control_socket, config_limits::socket_length_max);
+  placed.pin_directory = plane.path("pin_directory", defaults.pin_directory, config_limits::directory_length_max);
   placed.flows_per_cpu = plane.integer_or<std::uint32_t>(
       "flows_per_cpu", {config_limits::flows_per_cpu_min, config_limits::flows_per_cpu_max, "a power of two"},
       defaults.flows_per_cpu);
@@ -161,7 +143,7 @@ PlacedPlane read_plane(TableReader& top, Findings& findings) {
       "icmp_per_second", {0, config_limits::icmp_per_second_max, "0 = answer none"}, defaults.icmp_per_second);
   placed.control = plane.choice<ControlSource>("control", control_choices);
   if (!plane.present("control")) placed.control.value = defaults.control;
-  placed.state_file = read_path(plane, "state_file", defaults.state_file, config_limits::directory_length_max);
+  placed.state_file = plane.path("state_file", defaults.state_file, config_limits::directory_length_max);
   placed.dpdk = read_dpdk(plane, findings);
   plane.finish(top_values);
   return placed;

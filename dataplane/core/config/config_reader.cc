@@ -79,6 +79,29 @@ void TableReader::missing(std::string_view key, std::string_view why_and_form) {
   fault(place_, fmt::format("\"{}\" is missing; {}", key, why_and_form));
 }
 
+Field<std::string> TableReader::path(std::string_view key, std::string absent, std::size_t length_max, PathRule rule) {
+  Field<std::string> field = text(key);
+  if (!present(key)) return {std::move(absent), place_};
+  if (!field.value || (rule == PathRule::or_none && field.value->empty())) return field;
+  if (field.value->size() > length_max || !field.value->starts_with('/')) {
+    fault(field.place,
+          fmt::format("{} {} is not usable; allowed: an absolute path of at most {} bytes{}", key,
+                      in_quotes(*field.value), length_max, rule == PathRule::or_none ? ", or \"\" for none" : ""));
+    field.value.reset();
+  }
+  return field;
+}
+
+TableReader TableReader::section(std::string_view key) {
+  static const toml::table none;
+  const toml::node* node = find(key);
+  const toml::table* table = node == nullptr ? nullptr : node->as_table();
+  if (node != nullptr && table == nullptr)
+    fault(place_of(node->source()), fmt::format("{0} must be one table [{0}], not {1}", key, type_text(*node)));
+  if (table == nullptr) return {none, Place{}, std::string(key), findings_};
+  return {*table, place_of(table->source()), std::string(key), findings_};
+}
+
 Field<std::string> TableReader::text(std::string_view key) {
   const toml::node* node = find(key);
   if (node == nullptr) return {std::nullopt, place_};

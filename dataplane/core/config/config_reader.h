@@ -36,6 +36,9 @@ struct IntegerRule {
   [[nodiscard]] bool is_list() const { return min == std::numeric_limits<std::int64_t>::min(); }
 };
 
+// or_none: "" says that there is none.
+enum class PathRule : std::uint8_t { required, or_none };
+
 class TableReader {
  public:
   // `context` begins every message: `pool "web"`. Empty at the top of the file.
@@ -51,6 +54,11 @@ class TableReader {
   Field<std::int64_t> integer(std::string_view key, const IntegerRule& rule);
   Field<bool> boolean(std::string_view key, bool absent);
   Field<IpAddress> address(std::string_view key, AddressKind kind);
+  // `absent` stands for a key that is not there.
+  Field<std::string> path(std::string_view key, std::string absent, std::size_t length_max,
+                          PathRule rule = PathRule::required);
+  // The one table [key]; what is none is reported, and an empty table read instead. Call it on the top of the file.
+  TableReader section(std::string_view key);
 
   template <typename T>
   Field<T> integer_or(std::string_view key, const IntegerRule& rule, T absent) {
@@ -84,6 +92,9 @@ class TableReader {
   std::vector<const toml::table*> tables(std::string_view key, std::string_view form);
 
   [[nodiscard]] bool present(std::string_view key) const { return table_.contains(key); }
+  [[nodiscard]] bool is_table(std::string_view key) const {
+    return table_.get(key) != nullptr && table_.get(key)->is_table();
+  }
   [[nodiscard]] Place place() const { return place_; }
   [[nodiscard]] const std::string& context() const { return context_; }
 

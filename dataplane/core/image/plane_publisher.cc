@@ -7,6 +7,8 @@
 #include <set>
 #include <utility>
 
+#include "plane_answer.h"
+
 namespace sluice {
 namespace {
 
@@ -14,21 +16,6 @@ namespace json = boost::json;
 
 Error no_answer(std::string_view what) {
   return make_error(ErrorCode::invalid_argument, fmt::format("the plane's answer is none: {}", what));
-}
-
-Result<json::object> parsed(std::string_view line) {
-  json::error_code failed;
-  json::parse_options options;
-  options.max_depth = 8;
-  json::value value = json::parse(json::string_view(line.data(), line.size()), failed, {}, options);
-  if (failed || !value.is_object()) return no_answer("not a JSON object");
-  return std::move(value.get_object());
-}
-
-std::string text_of(const json::object& answer, std::string_view key) {
-  const json::value* value = answer.if_contains(json::string_view(key.data(), key.size()));
-  if (value == nullptr || !value->is_string()) return {};
-  return {value->get_string().data(), value->get_string().size()};
 }
 
 bool is_true(const json::object& answer, std::string_view key) {
@@ -73,7 +60,7 @@ std::optional<PlanePublisher::Request> PlanePublisher::next() {
 Status PlanePublisher::answered(std::string_view line) {
   if (!sent_) return no_answer("nothing was asked");
   ForwardingState state = *std::exchange(sent_, std::nullopt);
-  const Result<json::object> answer = parsed(line);
+  const Result<json::object> answer = parse_plane_answer(line);
   if (!answer) return answer.error();
   if (!is_true(*answer, "ok")) return make_error(code_of(*answer), "the plane refused: " + text_of(*answer, "error"));
   if (const json::value* need = answer->if_contains("need")) {
