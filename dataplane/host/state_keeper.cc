@@ -12,6 +12,9 @@ using Clock = std::chrono::steady_clock;
 
 // A weight that is moved step by step makes several generations a second, and the largest state is 80 MiB.
 constexpr std::chrono::seconds pause_min{1};
+// A generation comes as two states, some ten milliseconds apart, and packets should not wait for the disk: one write
+// for both, once they are there.
+constexpr std::chrono::milliseconds settle{200};
 // A disk that is busy with this at most a tenth of the time.
 constexpr int pause_per_write = 9;
 
@@ -46,6 +49,7 @@ void StateKeeper::run() {
   while (true) {
     changed_.wait(lock, [this] { return pending_ || ends_; });
     if (!pending_) return;
+    changed_.wait_until(lock, Clock::now() + settle, [this] { return ends_; });
     const ForwardingState state = std::move(*pending_);
     pending_.reset();
     lock.unlock();

@@ -13,15 +13,17 @@ constexpr SipKey digest_key = sip_key("sluice-state-f01");
 }  // namespace
 
 Result<std::string> encode_saved_state(const ForwardingState& state) {
-  const std::string encoded = encode_state(state, nullptr);
+  // The state is up to 80 MiB: what goes before it is filled in afterwards, so that it stands in memory once.
+  constexpr std::size_t head_bytes = magic.size() + 2 * sizeof(std::uint64_t);
+  std::string content = encode_state(state, nullptr, std::string(head_bytes, '\0'));
+  const std::string_view encoded = std::string_view(content).substr(head_bytes);
   if (encoded.size() > state_bytes_max) return make_error(ErrorCode::out_of_capacity, "the state is too long");
-  ByteWriter content;
-  content.reserve(encoded.size() + 24);
-  content.put_raw(magic);
-  content.put(std::uint64_t{encoded.size()});
-  content.put(siphash24(digest_key, encoded));
-  content.put_raw(encoded);
-  return content.take();
+  ByteWriter head;
+  head.put_raw(magic);
+  head.put(std::uint64_t{encoded.size()});
+  head.put(siphash24(digest_key, encoded));
+  content.replace(0, head_bytes, head.view());
+  return content;
 }
 
 Result<ForwardingState> decode_saved_state(std::string_view content) {
