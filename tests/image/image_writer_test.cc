@@ -84,6 +84,95 @@ TEST_F(ImageWriterTest, AFullImageRefusesAndChangesNothing) {
   EXPECT_EQ(chosen(1000), "10.1.0.2");
 }
 
+// Services 203.0.113.10, ports 1000 and up, each with a pool of its own that sends all of it but one slot to `owner`:
+// tables that no two pools share.
+ForwardingModel many_pools(std::size_t count, std::uint16_t owner, const ForwardingModel* alike = nullptr) {
+  ForwardingModel model = model_of({backend("10.1.0.1"), backend("10.1.0.2")});
+  if (alike != nullptr) model = *alike;
+  model.pools.clear();
+  if (alike == nullptr) model.services.edit().clear();
+  for (std::size_t i = 0; i < count; ++i) {
+    ForwardingPool& pool = model.pools.emplace_back();
+    pool.name = "pool" + std::to_string(i);
+    pool.members = std::vector<std::uint32_t>{0, 1};
+    std::vector<std::uint16_t> slots(16381, owner);
+    slots[i] = static_cast<std::uint16_t>(1 - owner);
+    pool.slots = std::move(slots);
+    if (alike != nullptr) continue;
+    ForwardingService service;
+    service.name = pool.name;
+    service.key = {testing::address("203.0.113.10"), 6, PortHost(static_cast<std::uint16_t>(1000 + i))};
+    service.pool = static_cast<std::uint32_t>(i);
+    model.services.push_back(service);
+  }
+  return model;
+}
+
+// How many of the services' flows go to 10.1.0.2; every packet is answered, by one of the two tables of its pool.
+std::size_t count_second(const ImageWriter& writer, std::size_t services) {
+  std::size_t second = 0;
+  for (std::size_t i = 0; i < services; ++i) {
+    const FlowAnswer answer = explain_flow(writer.tables(), query(4321, static_cast<std::uint16_t>(1000 + i)), 0);
+    EXPECT_TRUE(answer.backend.has_value()) << i;
+    if (answer.backend == writer.find_backend(backend("10.1.0.2").key)) ++second;
+  }
+  return second;
+}
+
+TEST_F(ImageWriterTest, MoreNewTablesThanThereIsRoomForGoInParts) {
+  constexpr std::size_t count = 48;
+  const ForwardingModel old = many_pools(count, 0);
+  memory.emplace(image_sizes_for(old, {}));
+  std::vector<std::size_t> seen;
+  writer.emplace(memory->tables(), ImageOptions{}, [&] { seen.push_back(count_second(*writer, count)); });
+  publish(old);
+  ASSERT_EQ(seen, std::vector<std::size_t>{0});
+  for (int round = 0; round < 20; ++round) {
+    seen.clear();
+    const std::uint16_t owner = round % 2 == 0 ? 1 : 0;
+    const PublishReport report = publish(many_pools(count, owner, &old));
+    EXPECT_EQ(report.slots_lines_written, count * 512);
+    EXPECT_EQ(writer->generation(), report.generation);
+    // Two pools at a time: a 24th of them.
+    EXPECT_EQ(seen.size(), count / 2);
+    for (std::size_t i = 0; i < seen.size(); ++i) EXPECT_EQ(seen[i], owner == 1 ? 2 * (i + 1) : count - 2 * (i + 1));
+  }
+}
+
+TEST_F(ImageWriterTest, PartsAreForTablesOnly) {
+  const ForwardingModel old = many_pools(24, 0);
+  start(old);
+  ForwardingModel other_services = many_pools(24, 1, &old);
+  other_services.services.edit()[0].unreachable = true;
+  ForwardingModel other_backends = many_pools(24, 1, &old);
+  other_backends.backends.edit().push_back(backend("10.1.0.3"));
+  ForwardingModel other_key = many_pools(24, 1, &old);
+  other_key.hash_secret[0] = 9;
+  ForwardingModel other_pools = many_pools(24, 1, &old);
+  std::swap(other_pools.pools[0].name, other_pools.pools[1].name);
+  for (const ForwardingModel& model : {other_services, other_backends, other_key, other_pools}) {
+    const auto refused = writer->publish(model, any_next_hop, 0);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ErrorCode::out_of_capacity);
+    EXPECT_EQ(writer->generation(), Generation(1));
+    EXPECT_EQ(count_second(*writer, 24), 0U);
+  }
+}
+
+TEST_F(ImageWriterTest, PartsEndWithATableThatNeverFits) {
+  const ForwardingModel old = many_pools(24, 0);
+  start(old);
+  ForwardingModel model = many_pools(24, 1, &old);
+  model.pools[20].slots = std::vector<std::uint16_t>(655373, 1);
+  const auto refused = writer->publish(model, any_next_hop, 0);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::out_of_capacity);
+  // Those before it have moved on, the others are as they were; a larger image takes them all.
+  EXPECT_EQ(count_second(*writer, 24), 20U);
+  publish(old);
+  EXPECT_EQ(count_second(*writer, 24), 0U);
+}
+
 TEST_F(ImageWriterTest, ALaterWriterAdoptsWhatIsThere) {
   start(model_of({backend("10.1.0.1"), backend("10.1.0.2")}, 65537));
   const auto line = writer->find_backend(backend("10.1.0.2").key);

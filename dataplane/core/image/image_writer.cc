@@ -84,21 +84,23 @@ ImageSizes image_sizes_for(const ForwardingModel& model, const ImageOptions& opt
     const std::uint32_t lines = lines_of(pool.slots.size(), SLUICE_SLOTS_PER_LINE);
     slots += lines;
     slots_widest = std::max(slots_widest, lines);
-    past += static_cast<std::uint32_t>(encode_past(pool).lines.size());
+    past += static_cast<std::uint32_t>(past_lines_of(pool));
     members += lines_of(pool.members.size(), SLUICE_MEMBERS_PER_LINE);
   }
   const auto backends = static_cast<std::uint32_t>(model.backends.size());
   ImageSizes sizes;
   sizes.vips = 2 * VipBuffers::lines_for(model.services);
-  // Room beside the active generation for the tables of a twelfth of the pools (512 pools of 65,537 slots stay below
-  // 72 MiB in all), and for one at least. A generation that changes more moves to a new set.
-  sizes.slots = std::max(1U, slots + std::max(slots / 12, slots_widest));
-  // A cluster's tables get their histories change by change. Room from the start for those of one pool of 65,537 slots
-  // with every slot unstable (1.5 MiB), or of less if the pools are smaller: moving takes a second. Twice for two
-  // generations, and once more for the gaps that runs of growing length leave.
+  // Room beside the active generation for the tables of a 24th of the pools (512 pools of 65,537 slots stay below 72
+  // MiB in all), and for one at least. A generation that changes more goes in parts, or moves to a new set.
+  sizes.slots = std::max(1U, slots + std::max(slots / 24, slots_widest));
+  // A cluster's tables get their histories change by change. Room from the start, because moving takes a second: for
+  // those of one pool of 65,537 slots with every slot unstable (1.5 MiB), or of less if the pools are smaller, twice
+  // for two generations, and once more for the gaps that runs of growing length leave; of many pools, for some hundred
+  // unstable slots of each, as one backend in each leaves them.
   constexpr std::uint32_t past_lines_per_slots_line = 3 * 4;  // a line of the past covers 8 slots at least
   constexpr std::uint32_t past_from_the_start = past_lines_per_slots_line * 2049;
-  sizes.past = std::max({64U, 2 * past, std::min(past_lines_per_slots_line * slots, past_from_the_start)});
+  sizes.past =
+      std::max({64U, 2 * past, std::min(past_lines_per_slots_line * slots, std::max(past_from_the_start, slots / 16))});
   sizes.members = std::max(64U, 2 * members);
   // Line 0 means "none"; a quarter more, and 64, for backends to come before the next growth.
   sizes.backends = std::bit_ceil(backends + backends / 4 + 64);
@@ -121,6 +123,7 @@ struct ImageWriter::Pending {
   std::optional<std::map<ServiceKey, std::uint32_t>> services;  // nothing: as before
   std::vector<std::uint32_t> new_service_counters;
   std::vector<PoolPlace> pools;
+  std::vector<bool> waits;  // by position in ForwardingModel::pools: as published, until there is room; may be empty
   std::uint32_t vips_lines = 0;
   Uses slots_uses;
   Uses past_uses;
@@ -320,6 +323,42 @@ Status ImageWriter::place_pool(const ForwardingPool& pool, Pending& pending) {
   return {};
 }
 
+bool ImageWriter::is_as_published(const ForwardingModel& model, std::size_t at) const {
+  if (at >= published_.list.size()) return false;
+  const ForwardingPool& pool = model.pools[at];
+  const ForwardingPool& now = published_.list[at];
+  return pool.slots.is_same(now.slots) && pool.past.is_same(now.past) && pool.members.is_same(now.members);
+}
+
+// Nothing but pools' tables is different: packets of one pool do not see another's.
+bool ImageWriter::can_wait(const ForwardingModel& model, const Pending& pending) const {
+  return published_.is_known && pending.backend_index.is_same(published_.backend_index) &&
+         model.services.is_same(published_.services) && model.hash_secret == published_.hash_secret &&
+         std::equal(model.pools.begin(), model.pools.end(), published_.list.begin(), published_.list.end(),
+                    [](const ForwardingPool& wanted, const ForwardingPool& now) { return wanted.name == now.name; });
+}
+
+Status ImageWriter::place_pools(const ForwardingModel& model, Pending& pending) {
+  bool has_progress = false;
+  for (std::size_t i = 0; i < model.pools.size(); ++i) {
+    const ForwardingPool& pool = model.pools[i];
+    const bool is_new = !is_as_published(model, i);
+    if (pending.waits.empty() || !is_new) {
+      const Status placed = place_pool(pool, pending);
+      if (placed) {
+        has_progress = has_progress || is_new;
+        continue;
+      }
+      if (!is_new || !has_progress || !can_wait(model, pending)) return placed;
+      pending.pools.pop_back();
+      pending.waits.resize(model.pools.size());
+    }
+    pending.waits[i] = true;
+    if (const Status placed = place_pool(published_.list[i], pending); !placed) return placed;
+  }
+  return {};
+}
+
 Status ImageWriter::place_counters(const ForwardingModel& model, Pending& pending) {
   if (published_.is_known && model.services.is_same(published_.services)) {
     pending.counters = published_.counters;
@@ -347,8 +386,7 @@ Status ImageWriter::place_counters(const ForwardingModel& model, Pending& pendin
 Status ImageWriter::place(const ForwardingModel& model, const NextHopOf& next_hop_of, Pending& pending) {
   if (tables_.flows_lines < options_.workers * flows_lines_of(model)) return no_room("flows");
   if (auto status = place_backends(model, next_hop_of, pending); !status) return status;
-  for (const ForwardingPool& pool : model.pools)
-    if (auto status = place_pool(pool, pending); !status) return status;
+  if (auto status = place_pools(model, pending); !status) return status;
   if (auto status = place_counters(model, pending); !status) return status;
   const Result<std::uint32_t> lines = vips_.fill(static_cast<std::uint32_t>(pending.generation & 1),
                                                  {model.services, pending.counters, pending.pools, pending.key});
@@ -421,9 +459,14 @@ void ImageWriter::remember(const ForwardingModel& model, Pending& pending) {
   published_.backend_index = std::move(pending.backend_index);
   published_.services = model.services;
   published_.counters = std::move(pending.counters);
+  published_.hash_secret = model.hash_secret;
+  std::vector<ForwardingPool> list = model.pools;
+  for (std::size_t i = 0; i < pending.waits.size(); ++i)
+    if (pending.waits[i]) list[i] = std::move(published_.list[i]);
+  published_.list = std::move(list);
   published_.pools.clear();
-  for (std::size_t i = 0; i < model.pools.size(); ++i) {
-    const ForwardingPool& pool = model.pools[i];
+  for (std::size_t i = 0; i < published_.list.size(); ++i) {
+    const ForwardingPool& pool = published_.list[i];
     if (pool.slots.empty()) continue;
     published_.pools.emplace(pool.slots.storage(),
                              PublishedPool{pool.slots, pool.past, pool.members, pending.pools[i]});
@@ -444,6 +487,21 @@ void ImageWriter::undo(const Pending& pending) {
 
 Result<PublishReport> ImageWriter::publish(const ForwardingModel& model, const NextHopOf& next_hop_of,
                                            std::uint64_t now_realtime_ns) {
+  PublishReport all;
+  for (bool is_whole = false; !is_whole;) {
+    const Result<PublishReport> part = publish_part(model, next_hop_of, now_realtime_ns, is_whole);
+    if (!part) return part.error();
+    all.generation = part->generation;
+    all.slots_lines_written += part->slots_lines_written;
+    all.backends_added += part->backends_added;
+    all.backends_removed += part->backends_removed;
+  }
+  return all;
+}
+
+// `is_whole`: all pools are as `model` says; if not, at least one more is.
+Result<PublishReport> ImageWriter::publish_part(const ForwardingModel& model, const NextHopOf& next_hop_of,
+                                                std::uint64_t now_realtime_ns, bool& is_whole) {
   Pending pending;
   pending.generation = tables_.control->active.generation + 1;
   pending.key = derive_hash_key(model.hash_secret);
@@ -457,6 +515,7 @@ Result<PublishReport> ImageWriter::publish(const ForwardingModel& model, const N
   pending.report.backends_added = static_cast<std::uint32_t>(pending.new_backends.size());
   pending.report.backends_removed = static_cast<std::uint32_t>(pending.moves.size());
   activate(model, pending, now_realtime_ns);
+  is_whole = pending.waits.empty();
   retire(model, pending);
   return pending.report;
 }

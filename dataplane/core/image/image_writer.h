@@ -46,7 +46,7 @@ struct ImageOptions {
   std::uint32_t workers = 1;  // CPUs that may run the XDP program, or DPDK lcores
 };
 
-// A size that holds `model` now, and one changed generation of a twelfth of its pools beside it. Arrays start small;
+// A size that holds `model` now, and one changed generation of a 24th of its pools beside it. Arrays start small;
 // a publish that does not fit answers out_of_capacity and the shell moves to a larger set (see docs/architecture.md).
 [[nodiscard]] ImageSizes image_sizes_for(const ForwardingModel& model, const ImageOptions& options);
 
@@ -78,7 +78,9 @@ class ImageWriter {
   // writer left (adopted: its active generation is kept and its backend indices stay what they are).
   ImageWriter(const sluice_tables& tables, const ImageOptions& options, ReadersMovedOn readers_moved_on);
 
-  // Switches to a generation that forwards as `model` says. On error nothing has changed for any packet.
+  // Switches to a generation that forwards as `model` says: all at once, or, if only tables change and there is no room
+  // for so many beside the old ones, in several generations, each with some more pools as `model` says and the others
+  // as before. On error nothing has changed for any packet, but for pools of such generations.
   //   out_of_capacity  the arrays are too small; image_sizes_for says how large
   Result<PublishReport> publish(const ForwardingModel& model, const NextHopOf& next_hop_of,
                                 std::uint64_t now_realtime_ns);
@@ -112,14 +114,21 @@ class ImageWriter {
     SharedVector<ForwardingService> services;
     SharedVector<std::uint32_t> counters;
     std::unordered_map<const void*, PublishedPool> pools;  // by storage of the slots
+    std::vector<ForwardingPool> list;
+    std::array<std::uint8_t, 16> hash_secret{};
   };
 
   void adopt();
+  Result<PublishReport> publish_part(const ForwardingModel& model, const NextHopOf& next_hop_of,
+                                     std::uint64_t now_realtime_ns, bool& is_whole);
   Status place(const ForwardingModel& model, const NextHopOf& next_hop_of, Pending& pending);
   Status place_backends(const ForwardingModel& model, const NextHopOf& next_hop_of, Pending& pending);
   [[nodiscard]] std::optional<std::uint32_t> unchanged_line(const ForwardingBackend& backend, std::size_t& at) const;
   Status place_members(const ForwardingPool& pool, const PublishedPool* before, PoolPlace& place, Pending& pending);
+  Status place_pools(const ForwardingModel& model, Pending& pending);
   Status place_pool(const ForwardingPool& pool, Pending& pending);
+  [[nodiscard]] bool is_as_published(const ForwardingModel& model, std::size_t at) const;
+  [[nodiscard]] bool can_wait(const ForwardingModel& model, const Pending& pending) const;
   Status place_counters(const ForwardingModel& model, Pending& pending);
   void activate(const ForwardingModel& model, const Pending& pending, std::uint64_t now_realtime_ns);
   void retire(const ForwardingModel& model, Pending& pending);
