@@ -124,10 +124,8 @@ SharedPoolTable pool_table_of(const SharedPoolConfig& config, std::shared_ptr<co
   auto table = std::make_shared<PoolTable>();
   table->config = config;
   table->slots_hash = slots->hash();
-  const Result<SharedPool> forwarding = state_pool(*config, *slots, nullptr, facts, ids, Remembered::kept);
-  SLUICE_INVARIANT(forwarding.has_value());
-  table->forwarding = *forwarding;
   table->slots = std::move(slots);
+  table->forwarding = state_pool(*table, nullptr, facts, ids, Remembered::kept);
   return table;
 }
 
@@ -209,10 +207,7 @@ void forget_contradictions(GenerationTables& tables, const BackendIds& ids) {
   for (const auto& [name, table] : tables.pools) {
     SharedPool& pool = state.pools[place++];
     if (!remembers_anybody(*table->slots)) continue;
-    const Result<SharedPool> without =
-        state_pool(*table->config, *table->slots, nullptr, *tables.facts, ids, Remembered::left_out);
-    SLUICE_INVARIANT(without.has_value());
-    pool = *without;
+    pool = state_pool(*table, nullptr, *tables.facts, ids, Remembered::left_out);
   }
 }
 
@@ -250,17 +245,15 @@ PreparedForm make_prepared_form(const GenerationTables& active, const Generation
   for (const auto& [name, now] : active.pools) {
     SharedPool& pool = form.state.pools[place++];
     const auto found = coming.pools.find(name);
-    if (found == coming.pools.end() || found->second->slots == now->slots) continue;
+    // By the hash: a table that was read from a snapshot is another object.
+    if (found == coming.pools.end() || found->second->slots_hash == now->slots_hash) continue;
     const PoolTable& next = *found->second;
     if (next.slots->slots_count() != now->slots->slots_count() || now->slots->empty() || next.slots->empty()) continue;
     for (const BackendKey& key : backend_keys(*now->config, *next.slots)) {
       ids.hold(key);
       form.held.push_back(key);
     }
-    const Result<SharedPool> added =
-        state_pool(*now->config, *now->slots, next.slots.get(), *active.facts, ids, Remembered::kept);
-    SLUICE_INVARIANT(added.has_value());
-    pool = *added;
+    pool = state_pool(*now, &next, *active.facts, ids, Remembered::kept);
   }
   // A coming backend may be in another pool already, with an MTU that this one will have as well.
   if (has_mixed_mtu(active) && !check_state(form.state)) form.state.pools = active.forwarding.pools;

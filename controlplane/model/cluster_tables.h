@@ -37,8 +37,8 @@ class BackendIds {
   void hold(const BackendKey& key);
   // One holder less. Who has none is forgotten.
   void release(const BackendKey& key);
-  [[nodiscard]] std::uint32_t find(const BackendKey& key) const;  // 0: none
-  [[nodiscard]] std::vector<std::pair<BackendKey, std::uint32_t>> all() const;
+  [[nodiscard]] std::uint32_t find(const BackendKey& key) const;                // 0: none
+  [[nodiscard]] std::vector<std::pair<BackendKey, std::uint32_t>> all() const;  // ascending
   [[nodiscard]] std::uint32_t next() const { return next_; }
   // Ids without holders yet: hold() each key as often as before.
   [[nodiscard]] static Result<BackendIds> restore(std::span<const std::pair<BackendKey, std::uint32_t>> ids,
@@ -50,7 +50,7 @@ class BackendIds {
     std::uint32_t id = 0;
     std::uint32_t holders = 0;
   };
-  std::map<BackendKey, Held> ids_;
+  std::map<BackendKey, Held> ids_;  // a change asks for neighbours: they stand close to each other here
   std::uint32_t next_ = 1;
 };
 

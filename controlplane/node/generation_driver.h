@@ -46,7 +46,7 @@ class GenerationDriver {
     Uptime lease{3000};
     Uptime margin = lease_margin;  // see there
     // How long a change waits for others that come with it. Shorter than anybody notices.
-    Uptime batch{5};
+    Uptime batch{1};
   };
   explicit GenerationDriver(const Options& options) : options_(options) {}
 

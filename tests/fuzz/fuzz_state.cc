@@ -67,6 +67,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (!decoded->need.empty()) return 0;
   use(decoded->state);
+  // Digests of what came are digests of what would go.
+  for (const sluice::SharedPool& pool : decoded->state.pools)
+    require(sluice::make_state_pool(sluice::StatePool(*pool)).value()->digest == pool->digest);
   const std::string again = sluice::encode_state(decoded->state, nullptr);
   const Result<DecodedState> back = sluice::decode_state(again, nullptr);
   require(back.has_value() && back->need.empty() && sluice::encode_state(back->state, nullptr) == again);

@@ -35,6 +35,7 @@ ForwardingState rich_state() {
   pool.chain = true;
   pool.members[2].present = false;
   auto column = std::make_shared<SlotColumn>(*pool.column);
+  column->digest = 0;
   for (std::uint32_t slot = 0; slot < 1000; slot += 3) {
     const auto owner = column->owners[slot];
     column->past.push_back(
@@ -106,6 +107,7 @@ TEST(ForwardingState, ADigestIsOfEverything) {
   others[6].members[0].present = false;
   others[7].members[0].backend_id = 9;
   auto column = std::make_shared<SlotColumn>(*pool.column);
+  column->digest = 0;
   column->owners[16380] = static_cast<std::uint16_t>((column->owners[16380] + 1) % 3);
   others[8].column = column;
   for (const StatePool& other : others) EXPECT_NE(make_state_pool(other).value()->digest, digest);
@@ -139,6 +141,7 @@ TEST(ForwardingState, PoolsThatMeanNothingAreRefused) {
   const auto refused = [&](auto change) {
     StatePool pool = good;
     auto column = std::make_shared<SlotColumn>(*good.column);
+    column->digest = 0;
     change(pool, *column);
     pool.column = column;
     return !make_state_pool(std::move(pool)).has_value();

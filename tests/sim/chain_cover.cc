@@ -49,7 +49,10 @@ std::shared_ptr<const CoverForm> ChainCover::read(const ForwardingState& state) 
   form->table_hash = state.table_hash;
   if (state.phase == StatePhase::prepared && state.generation > 0) --form->base;
   if (state.generation == 0) return form;
-  if (const Status good = check_state(state); !good) fail("FORM: a plane would refuse it: " + good.error().context);
+  Status good = check_state(state);
+  for (const SharedPool& pool : state.pools)
+    if (good) good = check_pool(*pool);
+  if (!good) fail("FORM: a plane would refuse it: " + good.error().context);
   if (state.pools.empty() || !state.pools.front()->column) return form;
   const StatePool& pool = *state.pools.front();
   std::vector<BackendNumber> members;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cluster's end of a plane's control socket, for tests: states as bytes (docs/control-socket.md) and `publish`."""
 import dataclasses
+import hashlib
 import ipaddress
 import json
 import socket
@@ -45,12 +46,12 @@ class Pool:
         for i, (name, where, weight) in enumerate(self.members):
             out += text(name) + address(where) + struct.pack("<HIB", weight, self.first_id + i, 1)
         owners = self.column()
-        if not owners:
-            return out + b"\0"
-        out += b"\1" + struct.pack(f"<{len(owners)}H", *owners) + struct.pack("<I", len(self.past))
+        table = struct.pack(f"<{len(owners)}H", *owners) + struct.pack("<I", len(self.past))
         for slot, before in sorted(self.past.items()):
-            out += struct.pack("<I3H", slot, *(before + [NONE] * 3)[:3])
-        return out
+            table += struct.pack("<I3H", slot, *(before + [NONE] * 3)[:3])
+        # Any name that no other table has.
+        out += hashlib.sha256(table).digest()[:8]
+        return out + (b"\1" + table if owners else b"\0")
 
 
 @dataclasses.dataclass
@@ -70,7 +71,7 @@ class Service:
 def state(generation: int, pools: list[Pool], services: list[Service], phase: str = "active", table_hash: int = 1,
           hash_key: bytes = bytes(range(16))) -> bytes:
     """In full: nothing is taken to be known."""
-    out = b"SLST" + struct.pack("<HQBQ", 1, generation, PHASES[phase], table_hash) + hash_key
+    out = b"SLST" + struct.pack("<HQBQ", 2, generation, PHASES[phase], table_hash) + hash_key
     out += struct.pack("<I", len(pools)) + b"".join(b"\1" + text(pool.encoded()) for pool in pools)
     return out + b"\1" + text(struct.pack("<I", len(services)) + b"".join(one.encoded() for one in services))
 

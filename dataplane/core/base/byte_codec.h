@@ -36,6 +36,11 @@ class ByteWriter {
   }
   // Without a length in front.
   void put_raw(std::string_view bytes) { bytes_.append(bytes); }
+  // Room for so many bytes, to be written before anything else is put.
+  [[nodiscard]] char* extend(std::size_t count) {
+    bytes_.resize(bytes_.size() + count);
+    return bytes_.data() + bytes_.size() - count;
+  }
 
   [[nodiscard]] std::size_t size() const { return bytes_.size(); }
   [[nodiscard]] std::string_view view() const { return bytes_; }

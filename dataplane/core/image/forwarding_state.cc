@@ -38,13 +38,23 @@ std::string hash_text(std::uint64_t hash) {
   return hex_text(hash);
 }
 
+SharedPool seal_state_pool(StatePool pool) {
+  if (!pool.column || pool.column->digest == 0) {
+    auto named = pool.column ? std::make_shared<SlotColumn>(*pool.column) : std::make_shared<SlotColumn>();
+    named->digest = state_codec::column_digest(*named);
+    pool.column = std::move(named);
+  }
+  ByteWriter bytes;
+  state_codec::put_pool_head(bytes, pool);
+  bytes.put(pool.column->digest);
+  pool.digest = siphash24(pool_key, bytes.view());
+  return std::make_shared<const StatePool>(std::move(pool));
+}
+
 Result<SharedPool> make_state_pool(StatePool pool) {
   if (!pool.column) pool.column = std::make_shared<const SlotColumn>();
   if (const Status checked = check_pool(pool); !checked) return checked.error();
-  ByteWriter bytes;
-  state_codec::put_pool(bytes, pool);
-  pool.digest = siphash24(pool_key, bytes.view());
-  return std::make_shared<const StatePool>(std::move(pool));
+  return seal_state_pool(std::move(pool));
 }
 
 SharedServices make_state_services(std::vector<ServiceConfig> services) {

@@ -34,6 +34,9 @@ std::string_view to_text(StatePhase phase);
 struct SlotColumn {
   std::vector<std::uint16_t> owners;  // member index per slot; empty: nobody is eligible
   std::vector<PreviousOwners> past;   // of unstable slots, ascending; empty if `owners` is
+  // Names the content: columns of one digest are equal. From whoever made it, if that has a shorter way to a name than
+  // to hash all of it; 0: make_state_pool() sees to it.
+  std::uint64_t digest = 0;
 };
 
 struct StateMember {
@@ -48,7 +51,7 @@ struct StateMember {
   friend bool operator==(const StateMember&, const StateMember&) = default;
 };
 
-// One pool. Only make_state_pool() and the decoder make them to be shared.
+// One pool. Only make_state_pool(), seal_state_pool() and the decoder make them to be shared.
 struct StatePool {
   std::string name;
   Encapsulation encapsulation = Encapsulation::ipip;
@@ -66,6 +69,9 @@ using SharedPool = std::shared_ptr<const StatePool>;
 [[nodiscard]] Status check_pool(const StatePool& pool);
 // Checks a pool and fills in the digest. A null column means an empty pool.
 [[nodiscard]] Result<SharedPool> make_state_pool(StatePool pool);
+// Fills in the digest only. For whoever makes pools by rules that leave nothing for check_pool() to find; whoever is
+// sent them checks.
+[[nodiscard]] SharedPool seal_state_pool(StatePool pool);
 
 struct StateServices {
   std::vector<ServiceConfig> list;  // pool_index: into ForwardingState::pools
@@ -102,13 +108,16 @@ struct DenseTable {
 [[nodiscard]] bool reaches_alike(const StatePool& a, const StatePool& b);
 [[nodiscard]] bool reaches_alike(const ForwardingState& a, const ForwardingState& b);
 
-// What a receiver of the encoded form has at hand: pools and services that may be named by their digest.
-// `known` nullptr: everything is sent in full.
-[[nodiscard]] std::string encode_state(const ForwardingState& state, const ForwardingState* known);
+// What a receiver of the encoded form has at hand: pools and services that may be named by their digest, and tables of
+// which only the differences need to be sent. `known` nullptr: everything is sent in full.
+// Behind `prefix`.
+[[nodiscard]] std::string encode_state(const ForwardingState& state, const ForwardingState* known,
+                                       std::string_view prefix = {});
 
 struct DecodedState {
   ForwardingState state;
-  // Names of pools (or "services") that were named by a digest `known` does not have; `state` means nothing then.
+  // Names of pools (or "services") that were named by a digest `known` does not have, or whose table is one that it
+  // does not have but for some slots; `state` means nothing then.
   std::vector<std::string> need;
 };
 inline constexpr std::string_view services_need_name = "services*";  // no pool can have this name

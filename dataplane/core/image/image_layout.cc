@@ -2,6 +2,7 @@
 #include "image_layout.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <optional>
 
@@ -31,57 +32,60 @@ bool is_same_key(const sluice_vip& a, const sluice_vip& b) {
          std::equal(std::begin(a.address), std::end(a.address), std::begin(b.address));
 }
 
-// No line covers more unstable slots than it has places.
-bool shift_fits(std::span<const PreviousOwners> past, std::uint32_t shift) {
-  std::size_t begin = 0;
-  while (begin < past.size()) {
-    std::size_t end = begin;
-    const std::uint32_t line = past[begin].slot.value() >> shift;
-    while (end < past.size() && past[end].slot.value() >> shift == line) ++end;
-    if (end - begin > SLUICE_PAST_PER_LINE) return false;
-    begin = end;
+// The widest lines that cover no more unstable slots each than they have places: of any slot and the one that many
+// after it, a line covers at most one. Wider than 2^16 slots and slot_low would be ambiguous.
+std::uint32_t past_shift(std::span<const PreviousOwners> past) {
+  unsigned shift = 16;
+  for (std::size_t i = SLUICE_PAST_PER_LINE; i < past.size(); ++i) {
+    const std::uint32_t differing = past[i].slot.value() ^ past[i - SLUICE_PAST_PER_LINE].slot.value();
+    shift = std::min(shift, static_cast<unsigned>(std::bit_width(differing)) - 1);
   }
-  return true;
+  return shift;
 }
 
 }  // namespace
 
 std::vector<sluice_line> encode_slots(const ForwardingPool& pool) {
   SLUICE_INVARIANT(!pool.slots.empty());
-  const std::size_t lines = (pool.slots.size() + SLUICE_SLOTS_PER_LINE - 1) / SLUICE_SLOTS_PER_LINE;
-  std::vector<sluice_slots> slots(lines);
-  for (sluice_slots& line : slots) std::fill(std::begin(line.entry), std::end(line.entry), SLUICE_MEMBER_NONE);
+  static_assert(sizeof(sluice_slots) == SLUICE_SLOTS_PER_LINE * sizeof(sluice_u16));
   const std::span<const std::uint16_t> current = pool.slots;
-  const std::size_t members = pool.members.size();
-  for (std::size_t slot = 0; slot < current.size(); ++slot) {
-    SLUICE_INVARIANT(current[slot] < members);
-    slots[slot / SLUICE_SLOTS_PER_LINE].entry[slot % SLUICE_SLOTS_PER_LINE] = current[slot];
-  }
+  SLUICE_INVARIANT(*std::max_element(current.begin(), current.end()) < pool.members.size());
+  std::vector<sluice_line> lines((current.size() + SLUICE_SLOTS_PER_LINE - 1) / SLUICE_SLOTS_PER_LINE);
+  // Lines of slots are one array of entries.
+  const std::span<std::uint16_t> entries(reinterpret_cast<std::uint16_t*>(lines.data()),
+                                         lines.size() * SLUICE_SLOTS_PER_LINE);
+  std::memcpy(entries.data(), current.data(), current.size_bytes());
+  std::fill(entries.begin() + static_cast<std::ptrdiff_t>(current.size()), entries.end(), SLUICE_MEMBER_NONE);
   for (const PreviousOwners& owners : pool.past) {
     const std::uint32_t slot = owners.slot.value();
-    SLUICE_INVARIANT(slot < pool.slots.size());
-    slots[slot / SLUICE_SLOTS_PER_LINE].entry[slot % SLUICE_SLOTS_PER_LINE] |= SLUICE_SLOT_UNSTABLE;
+    SLUICE_INVARIANT(slot < current.size());
+    entries[slot] |= SLUICE_SLOT_UNSTABLE;
   }
-  return as_lines(slots);
+  return lines;
+}
+
+std::size_t past_lines_of(const ForwardingPool& pool) {
+  return pool.past.empty() ? 0 : ((pool.slots.size() - 1) >> past_shift(pool.past)) + 1;
 }
 
 EncodedPast encode_past(const ForwardingPool& pool) {
   EncodedPast encoded;
   if (pool.past.empty()) return encoded;
-  // Wider than 2^16 slots and slot_low would be ambiguous.
-  encoded.shift = 16;
-  while (encoded.shift > 3 && !shift_fits(pool.past, encoded.shift)) --encoded.shift;
-  std::vector<sluice_past> lines(((pool.slots.size() - 1) >> encoded.shift) + 1);
+  encoded.shift = past_shift(pool.past);
+  std::vector<sluice_past> lines(past_lines_of(pool));
   for (sluice_past& line : lines) {
     for (sluice_past_entry& entry : line.entry) {
       entry.slot_low = 0;
       std::fill(std::begin(entry.member), std::end(entry.member), SLUICE_MEMBER_NONE);
     }
   }
+  const sluice_past* last = nullptr;
+  sluice_past_entry* place = nullptr;
   for (const PreviousOwners& owners : pool.past) {
     sluice_past& line = lines[owners.slot.value() >> encoded.shift];
-    auto* place = std::find_if(std::begin(line.entry), std::end(line.entry),
-                               [](const sluice_past_entry& entry) { return entry.member[0] == SLUICE_MEMBER_NONE; });
+    // Ascending slots fill line after line.
+    place = &line == last ? place + 1 : std::begin(line.entry);
+    last = &line;
     SLUICE_INVARIANT(place != std::end(line.entry));
     place->slot_low = static_cast<std::uint16_t>(owners.slot.value());
     std::copy(owners.members.begin(), owners.members.end(), std::begin(place->member));

@@ -20,6 +20,8 @@ struct EncodedPast {
 };
 // The widest lines that hold all their unstable slots; 2^3 slots always fit.
 [[nodiscard]] EncodedPast encode_past(const ForwardingPool& pool);
+// How many lines that makes.
+[[nodiscard]] std::size_t past_lines_of(const ForwardingPool& pool);
 
 // `indices`: backend index per member.
 [[nodiscard]] std::vector<sluice_line> encode_members(std::span<const std::uint32_t> indices);

@@ -6,18 +6,23 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <optional>
 #include <unordered_map>
 
+#include "column_changes.h"
 #include "config_rules.h"
+#include "siphash.h"
 
 namespace sluice {
 namespace state_codec {
 namespace {
 
-// Tables of owners go through as they stand in memory: a byte at a time they would be most of the time of a decode.
+// Tables of owners go through as they stand in memory: a value at a time they would be most of the time of a change.
 static_assert(std::endian::native == std::endian::little);
 
 constexpr std::size_t past_bytes = 4 + 2 * SLUICE_PAST_MAX;
+static_assert(sizeof PreviousOwners::members == 2 * SLUICE_PAST_MAX);
+constexpr SipKey column_key = sip_key("sluice-colm-v001");
 constexpr std::size_t member_bytes_min = 4 + 1 + 4 + 2 + 4 + 1;
 constexpr std::size_t service_bytes_min = 4 + 1 + 4 + 2 + 1 + 4 + 3;
 
@@ -50,39 +55,98 @@ IpAddress get_address(ByteReader& reader) {
   return IpAddress::from_v6_bytes(bytes);
 }
 
-void put_column(ByteWriter& writer, const SlotColumn& column) {
-  writer.put_flag(!column.owners.empty());
-  if (column.owners.empty()) return;
+// How a column is told.
+enum class ColumnForm : std::uint8_t { nobody = 0, full = 1, changes = 2 };
+
+void put_full(ByteWriter& writer, const SlotColumn& column) {
   writer.reserve(writer.size() + column.owners.size() * 2 + 4 + column.past.size() * past_bytes);
   writer.put_raw({reinterpret_cast<const char*>(column.owners.data()), column.owners.size() * 2});
   writer.put(static_cast<std::uint32_t>(column.past.size()));
+  char* at = writer.extend(column.past.size() * past_bytes);
   for (const PreviousOwners& owners : column.past) {
-    writer.put(owners.slot);
-    for (const std::uint16_t member : owners.members) writer.put(member);
+    const std::uint32_t slot = owners.slot.value();
+    std::memcpy(at, &slot, sizeof slot);
+    std::memcpy(at + sizeof slot, owners.members.data(), sizeof owners.members);
+    at += past_bytes;
   }
 }
 
-SlotColumn get_column(ByteReader& reader, std::uint32_t slots_count) {
+// `base`: one that the receiver has, or nullptr.
+void put_column(ByteWriter& writer, const SlotColumn& column, const SlotColumn* base) {
+  writer.put(column.digest);
+  if (column.owners.empty()) return writer.put(static_cast<std::uint8_t>(ColumnForm::nobody));
+  if (base != nullptr && base->owners.size() == column.owners.size()) {
+    const std::vector<SlotChange> changes = changes_between(*base, column);
+    // Where it is not much shorter, what needs nothing to be known is better.
+    if (changes.size() * sizeof(SlotChange) < column.owners.size()) {
+      writer.put(static_cast<std::uint8_t>(ColumnForm::changes));
+      writer.put(base->digest);
+      writer.put(static_cast<std::uint32_t>(changes.size()));
+      return writer.put_raw({reinterpret_cast<const char*>(changes.data()), changes.size() * sizeof(SlotChange)});
+    }
+  }
+  writer.put(static_cast<std::uint8_t>(ColumnForm::full));
+  put_full(writer, column);
+}
+
+SlotColumn get_full(ByteReader& reader, std::uint32_t slots_count) {
   SlotColumn column;
-  if (!reader.get_flag()) return column;
   const std::string_view raw = reader.get_raw(std::size_t{slots_count} * 2);
   column.owners.resize(raw.size() / 2);
   if (!raw.empty()) std::memcpy(column.owners.data(), raw.data(), raw.size());
   column.past.resize(reader.get_count(past_bytes));
+  const char* at = reader.get_raw(column.past.size() * past_bytes).data();
   for (PreviousOwners& owners : column.past) {
-    owners.slot = reader.get<SlotIndex>();
-    for (std::uint16_t& member : owners.members) member = reader.get<std::uint16_t>();
+    std::uint32_t slot = 0;
+    std::memcpy(&slot, at, sizeof slot);
+    owners.slot = SlotIndex(slot);
+    std::memcpy(owners.members.data(), at + sizeof slot, sizeof owners.members);
+    at += past_bytes;
   }
   // One encoding for the empty pool.
   if (column.owners.empty()) reader.fail();
   return column;
 }
 
+// Nothing: `base` is not what the changes are to.
+std::optional<SlotColumn> get_changed(ByteReader& reader, const SlotColumn* base) {
+  const auto digest = reader.get<std::uint64_t>();
+  std::vector<SlotChange> changes(reader.get_count(sizeof(SlotChange)));
+  const std::string_view raw = reader.get_raw(changes.size() * sizeof(SlotChange));
+  if (!raw.empty()) std::memcpy(changes.data(), raw.data(), raw.size());
+  if (base == nullptr || base->owners.empty() || base->digest != digest) return std::nullopt;
+  std::optional<SlotColumn> column = changed_column(*base, changes);
+  if (!column) reader.fail();
+  return column;
+}
+
+// nullptr: a base that is not there is missing, or the reader has failed.
+std::shared_ptr<const SlotColumn> get_column(ByteReader& reader, std::uint32_t slots_count, const SlotColumn* base) {
+  const auto digest = reader.get<std::uint64_t>();
+  if (digest == 0) reader.fail();
+  std::optional<SlotColumn> column;
+  switch (static_cast<ColumnForm>(reader.get<std::uint8_t>())) {
+    case ColumnForm::nobody:
+      column.emplace();
+      break;
+    case ColumnForm::full:
+      column = get_full(reader, slots_count);
+      break;
+    case ColumnForm::changes:
+      column = get_changed(reader, base);
+      break;
+    default:
+      reader.fail();
+  }
+  if (!column || !reader.ok()) return nullptr;
+  column->digest = digest;
+  return std::make_shared<const SlotColumn>(std::move(*column));
+}
+
 }  // namespace
 
-void put_pool(ByteWriter& writer, const StatePool& pool) {
-  writer.reserve(writer.size() + 64 + pool.members.size() * 64 + pool.column->owners.size() * 2 +
-                 pool.column->past.size() * past_bytes);
+void put_pool_head(ByteWriter& writer, const StatePool& pool) {
+  writer.reserve(writer.size() + 64 + pool.members.size() * 64);
   writer.put_text(pool.name);
   writer.put(static_cast<std::uint8_t>(pool.encapsulation));
   writer.put(pool.gue_port);
@@ -97,10 +161,18 @@ void put_pool(ByteWriter& writer, const StatePool& pool) {
     writer.put(member.backend_id);
     writer.put_flag(member.present);
   }
-  put_column(writer, *pool.column);
 }
 
-StatePool get_pool(ByteReader& reader) {
+std::uint64_t column_digest(const SlotColumn& column) {
+  ByteWriter bytes;
+  put_full(bytes, column);
+  const std::uint64_t digest = siphash24(column_key, bytes.view());
+  return digest == 0 ? 1 : digest;
+}
+
+namespace {
+
+StatePool get_pool_head(ByteReader& reader) {
   StatePool pool;
   pool.name = reader.get_text();
   const auto encapsulation = reader.get<std::uint8_t>();
@@ -118,10 +190,10 @@ StatePool get_pool(ByteReader& reader) {
     member.backend_id = reader.get<std::uint32_t>();
     member.present = reader.get_flag();
   }
-  pool.column = std::make_shared<const SlotColumn>(get_column(reader, pool.slots_count));
-  if (!reader.is_finished()) reader.fail();
   return pool;
 }
+
+}  // namespace
 
 void put_services(ByteWriter& writer, const StateServices& services) {
   writer.put(static_cast<std::uint32_t>(services.list.size()));
@@ -136,6 +208,8 @@ void put_services(ByteWriter& writer, const StateServices& services) {
     writer.put_flag(service.unreachable);
   }
 }
+
+namespace {
 
 std::vector<ServiceConfig> get_services(ByteReader& reader) {
   std::vector<ServiceConfig> services(get_bounded_count(reader, service_bytes_min, config_limits::services_max));
@@ -154,6 +228,7 @@ std::vector<ServiceConfig> get_services(ByteReader& reader) {
   return services;
 }
 
+}  // namespace
 }  // namespace state_codec
 
 namespace {
@@ -161,19 +236,27 @@ namespace {
 using namespace state_codec;
 
 constexpr std::string_view magic = "SLST";
-constexpr std::uint16_t format_version = 1;
+constexpr std::uint16_t format_version = 2;
 constexpr std::size_t pool_bytes_min = 1 + 4 + 4;
 
 class Known {
  public:
   explicit Known(const ForwardingState* state) : state_(state) {
     if (state == nullptr) return;
-    for (const SharedPool& pool : state->pools) pools_.emplace(pool->digest, &pool);
+    for (const SharedPool& pool : state->pools) {
+      pools_.emplace(pool->digest, &pool);
+      by_name_.emplace(pool->name, pool.get());
+    }
   }
   // Names are compared too: they are short, and the one thing a person would notice.
   [[nodiscard]] SharedPool find(std::string_view name, std::uint64_t digest) const {
     const auto found = pools_.find(digest);
     return found != pools_.end() && (*found->second)->name == name ? *found->second : nullptr;
+  }
+  // What a pool of this name has now.
+  [[nodiscard]] const SlotColumn* column(std::string_view name) const {
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : found->second->column.get();
   }
   [[nodiscard]] SharedServices services(std::uint64_t digest) const {
     if (state_ == nullptr || !state_->services || state_->services->digest != digest) return nullptr;
@@ -183,10 +266,20 @@ class Known {
  private:
   const ForwardingState* state_;
   std::unordered_map<std::uint64_t, const SharedPool*> pools_;
+  std::unordered_map<std::string_view, const StatePool*> by_name_;
 };
 
 Error malformed(std::string_view what) {
   return make_error(ErrorCode::invalid_argument, fmt::format("not a forwarding state: {}", what));
+}
+
+// About: so many that a large state is not moved while it grows.
+std::size_t full_bytes_of(const ForwardingState& state) {
+  std::size_t bytes = 1024;
+  for (const SharedPool& pool : state.pools)
+    bytes += 128 + pool->members.size() * 64 + pool->column->owners.size() * 2 + pool->column->past.size() * past_bytes;
+  if (state.services) bytes += state.services->list.size() * 64;
+  return bytes;
 }
 
 Status get_head(ByteReader& reader, ForwardingState& state) {
@@ -208,8 +301,15 @@ Status get_head(ByteReader& reader, ForwardingState& state) {
 Status get_one_pool(ByteReader& reader, const Known& known, DecodedState& decoded) {
   if (reader.get_flag()) {
     ByteReader bytes(reader.get_text());
-    StatePool pool = get_pool(bytes);
-    if (!bytes.ok()) return malformed("a pool is cut short or has bytes that mean nothing");
+    StatePool pool = get_pool_head(bytes);
+    pool.column = get_column(bytes, pool.slots_count, known.column(pool.name));
+    if (!bytes.is_finished()) return malformed("a pool is cut short or has bytes that mean nothing");
+    if (!pool.column) {
+      if (!name_fault(pool.name).empty()) return malformed("a pool has no usable name");
+      decoded.need.push_back(std::move(pool.name));
+      decoded.state.pools.push_back(nullptr);
+      return {};
+    }
     Result<SharedPool> made = make_state_pool(std::move(pool));
     if (!made) return made.error();
     decoded.state.pools.push_back(std::move(*made));
@@ -240,9 +340,11 @@ Status get_all_services(ByteReader& reader, const Known& known, DecodedState& de
 
 }  // namespace
 
-std::string encode_state(const ForwardingState& state, const ForwardingState* known_state) {
+std::string encode_state(const ForwardingState& state, const ForwardingState* known_state, std::string_view prefix) {
   const Known known(known_state);
   ByteWriter writer;
+  if (known_state == nullptr) writer.reserve(prefix.size() + full_bytes_of(state));
+  writer.put_raw(prefix);
   writer.put_raw(magic);
   writer.put(format_version);
   writer.put(state.generation);
@@ -259,7 +361,8 @@ std::string encode_state(const ForwardingState& state, const ForwardingState* kn
       continue;
     }
     ByteWriter bytes;
-    put_pool(bytes, *pool);
+    put_pool_head(bytes, *pool);
+    put_column(bytes, *pool->column, known.column(pool->name));
     writer.put_text(bytes.view());
   }
   static const SharedServices none = make_state_services({});

@@ -23,27 +23,24 @@ void SlotOwners::forget(std::uint16_t id) {
 }
 
 SlotLists::SlotLists(std::span<const SlotOwners> lists) {
-  current_.reserve(lists.size());
+  current_.resize(lists.size());
   unstable_.resize((lists.size() + 63) / 64);
   ranks_.resize(unstable_.size());
-  past_.reserve(static_cast<std::size_t>(
+  past_.resize(static_cast<std::size_t>(
       std::count_if(lists.begin(), lists.end(), [](const SlotOwners& owners) { return !owners.stable(); })));
+  auto next_past = past_.begin();
   for (std::size_t slot = 0; slot < lists.size(); ++slot) {
     const SlotOwners& owners = lists[slot];
-    if (slot % 64 == 0) ranks_[slot / 64] = unstable_count();
-    current_.push_back(owners.current());
+    if (slot % 64 == 0) ranks_[slot / 64] = static_cast<std::uint32_t>(next_past - past_.begin());
+    current_[slot] = owners.current();
     if (owners.stable()) continue;
     unstable_[slot / 64] |= std::uint64_t{1} << (slot % 64);
-    past_.push_back({owners[1], owners[2], owners[3]});
+    *next_past++ = {owners[1], owners[2], owners[3]};
   }
 }
 
-namespace {
-constexpr SlotOwners::Past no_past = {no_member, no_member, no_member};
-}
-
 SlotOwners SlotLists::at(std::uint32_t slot) const {
-  if (!unstable(slot)) return {current_[slot], no_past};
+  if (!unstable(slot)) return {current_[slot], SlotOwners::no_past};
   const std::uint64_t before = unstable_[slot / 64] & ((std::uint64_t{1} << (slot % 64)) - 1);
   return {current_[slot], past_[ranks_[slot / 64] + static_cast<std::uint32_t>(std::popcount(before))]};
 }
@@ -53,7 +50,7 @@ std::vector<SlotOwners> SlotLists::unpacked() const {
   lists.reserve(current_.size());
   auto next_past = past_.begin();
   for (std::uint32_t slot = 0; slot < slots_count(); ++slot)
-    lists.emplace_back(current_[slot], unstable(slot) ? *next_past++ : no_past);
+    lists.emplace_back(current_[slot], unstable(slot) ? *next_past++ : SlotOwners::no_past);
   return lists;
 }
 

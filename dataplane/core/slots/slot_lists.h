@@ -19,6 +19,7 @@ inline constexpr std::size_t slot_owners_max = 4;
 class SlotOwners {
  public:
   using Past = std::array<std::uint16_t, slot_owners_max - 1>;  // no_member fills it up
+  static constexpr Past no_past = {no_member, no_member, no_member};
 
   SlotOwners() = default;
   SlotOwners(std::uint16_t current, const Past& past) : ids_{current, past[0], past[1], past[2]} {}
@@ -61,13 +62,16 @@ class SlotLists {
   [[nodiscard]] std::uint32_t slots_count() const { return static_cast<std::uint32_t>(current_.size()); }
   [[nodiscard]] std::uint32_t unstable_count() const { return static_cast<std::uint32_t>(past_.size()); }
   [[nodiscard]] std::span<const std::uint16_t> current() const { return current_; }
+  [[nodiscard]] bool unstable(std::uint32_t slot) const { return (unstable_[slot / 64] >> (slot % 64) & 1) != 0; }
+  // One bit per slot, the lowest of a word first.
+  [[nodiscard]] std::span<const std::uint64_t> unstable_words() const { return unstable_; }
+  // Of the unstable slots, in slot order.
+  [[nodiscard]] std::span<const SlotOwners::Past> past() const { return past_; }
   [[nodiscard]] SlotOwners at(std::uint32_t slot) const;
   [[nodiscard]] std::vector<SlotOwners> unpacked() const;
   [[nodiscard]] std::size_t size_bytes() const;
 
  private:
-  [[nodiscard]] bool unstable(std::uint32_t slot) const { return (unstable_[slot / 64] >> (slot % 64) & 1) != 0; }
-
   std::vector<std::uint16_t> current_;
   std::vector<std::uint64_t> unstable_;  // one bit per slot
   std::vector<std::uint32_t> ranks_;     // unstable slots before each word of the above

@@ -26,6 +26,7 @@ class Step {
   const StepRule& rule_;
   std::vector<std::uint32_t> surplus_;  // by id
   std::vector<std::uint32_t> deficit_;  // by id
+  std::uint32_t deficits_left_ = 0;     // sum of these
   // Slots whose owner has a surplus at the start, by length of their list - 1, in visit order.
   std::array<std::vector<std::uint32_t>, slot_owners_max> groups_;
   StepMoves moves_;
@@ -38,16 +39,26 @@ Step::Step(std::span<SlotOwners> lists, const StepRule& rule)
   for (std::size_t id = 0; id < held.size(); ++id) {
     surplus_[id] = held[id] > rule.quotas[id] ? held[id] - rule.quotas[id] : 0;
     deficit_[id] = held[id] < rule.quotas[id] ? rule.quotas[id] - held[id] : 0;
+    deficits_left_ += deficit_[id];
   }
 }
 
 void Step::sort_into_groups() {
   const auto slots_count = static_cast<std::uint32_t>(lists_.size());
+  // One byte a slot, 0 for those that stay: the lists themselves are too many to be visited out of their order.
+  std::vector<std::uint8_t> lengths(slots_count);
+  std::array<std::size_t, slot_owners_max + 1> counts{};
+  for (std::uint32_t slot = 0; slot < slots_count; ++slot) {
+    const SlotOwners& owners = lists_[slot];
+    const std::size_t length = surplus_[owners.current()] > 0 ? owners.size() : 0;
+    lengths[slot] = static_cast<std::uint8_t>(length);
+    ++counts[length];
+  }
+  for (std::size_t group = 0; group < slot_owners_max; ++group) groups_[group].reserve(counts[group + 1]);
   const auto stride = std::max(1u, static_cast<std::uint32_t>(std::uint64_t{slots_count} * 40503 >> 16));
   std::uint32_t slot = 0;
   for (std::uint32_t i = 0; i < slots_count; ++i) {
-    const SlotOwners& owners = lists_[slot];
-    if (surplus_[owners.current()] > 0) groups_[owners.size() - 1].push_back(slot);
+    if (lengths[slot] != 0) groups_[lengths[slot] - 1U].push_back(slot);
     slot += stride;
     if (slot >= slots_count) slot -= slots_count;
   }
@@ -56,6 +67,7 @@ void Step::sort_into_groups() {
 void Step::move(SlotOwners& owners, std::uint16_t to) {
   --surplus_[owners.current()];
   --deficit_[to];
+  --deficits_left_;
   ++moves_.moved;
   owners.put_first(to, rule_.owners_max);
 }
@@ -63,6 +75,7 @@ void Step::move(SlotOwners& owners, std::uint16_t to) {
 void Step::give_back() {
   for (std::size_t group = slot_owners_max; group-- > 1;) {
     for (const std::uint32_t slot : groups_[group]) {
+      if (deficits_left_ == 0) return;
       SlotOwners& owners = lists_[slot];
       if (surplus_[owners.current()] == 0) continue;
       const auto past = owners.past();
@@ -87,6 +100,7 @@ void Step::move_on() {
   auto next = turns.begin();
   for (const std::vector<std::uint32_t>& group : groups_) {
     for (const std::uint32_t slot : group) {
+      if (next == turns.end()) return;
       // A slot that went back in (a) belongs to a member that had a deficit, which has no surplus.
       if (surplus_[lists_[slot].current()] > 0) move(lists_[slot], *next++);
     }

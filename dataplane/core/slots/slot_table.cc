@@ -2,7 +2,10 @@
 #include "slot_table.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
+#include "byte_codec.h"
 #include "maglev.h"
 #include "siphash.h"
 #include "slot_quotas.h"
@@ -13,24 +16,31 @@ namespace {
 
 constexpr SipKey table_key = sip_key("sluice-table-v01");
 
-// Little-endian bytes to be hashed.
-class Bytes {
- public:
-  explicit Bytes(std::size_t size_expected) { bytes_.reserve(size_expected); }
+static_assert(std::endian::native == std::endian::little, "ids are hashed as they stand in memory");
 
-  template <typename Integer>
-  void put(Integer value) {
-    for (std::size_t i = 0; i < sizeof(Integer); ++i) bytes_.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
-  }
-  void put(std::string_view text) { bytes_.insert(bytes_.end(), text.begin(), text.end()); }
-  [[nodiscard]] std::span<const std::uint8_t> all() const { return bytes_; }
-
- private:
-  std::vector<std::uint8_t> bytes_;
-};
+std::size_t past_count(const SlotOwners::Past& past) {
+  return static_cast<std::size_t>(
+      std::count_if(past.begin(), past.end(), [](std::uint16_t id) { return id != no_member; }));
+}
 
 bool in_use(const SlotTable::Member& member) {
   return !member.identity.empty();
+}
+
+// For each slot u8 length and its ids. All of it in one go: value by value this is most of a hash.
+void put_lists(ByteWriter& out, const SlotLists& lists) {
+  std::size_t bytes = lists.slots_count() * 3;
+  for (const SlotOwners::Past& past : lists.past()) bytes += 2 * past_count(past);
+  char* at = out.extend(bytes);
+  auto next_past = lists.past().begin();
+  for (std::uint32_t slot = 0; slot < lists.slots_count(); ++slot) {
+    const std::uint16_t current = lists.current()[slot];
+    const std::size_t more = lists.unstable(slot) ? past_count(*next_past) : 0;
+    *at = static_cast<char>(1 + more);
+    std::memcpy(at + 1, &current, sizeof current);
+    if (more != 0) std::memcpy(at + 3, (next_past++)->data(), 2 * more);
+    at += 3 + 2 * more;
+  }
 }
 
 Status check_kept_lists(std::span<const SlotTable::KeptMember> members, std::span<const SlotOwners> lists,
@@ -188,6 +198,7 @@ void SlotTable::store(std::span<const SlotOwners> lists) {
   for (const SlotOwners& owners : lists) {
     // In an empty pool the first of a list owns nothing: it is remembered like the others.
     ++(empty_ ? members_[owners.current()].remembered : members_[owners.current()].slots);
+    if (owners.stable()) continue;
     for (const std::uint16_t id : owners.past()) ++members_[id].remembered;
   }
   for (Member& member : members_)
@@ -241,26 +252,22 @@ std::vector<UnstableSlot> SlotTable::unstable() const {
 }
 
 std::uint64_t SlotTable::hash() const {
-  Bytes bytes(members_.size() * 64 + lists_.slots_count() * 3 + lists_.unstable_count() * 6);
-  const std::vector<std::uint16_t> ids = ids_by_identity();
-  bytes.put(options_.slots_count);
-  bytes.put(static_cast<std::uint8_t>(options_.owners_max));
-  bytes.put(static_cast<std::uint8_t>(empty_ ? 1 : 0));
-  bytes.put(static_cast<std::uint32_t>(ids.size()));
+  ByteWriter out;
+  out.reserve(members_.size() * 64 + lists_.slots_count() * 3 + lists_.unstable_count() * 6 + 16);
+  out.put(options_.slots_count);
+  out.put(static_cast<std::uint8_t>(options_.owners_max));
+  out.put_flag(empty_);
+  out.put(static_cast<std::uint32_t>(std::count_if(members_.begin(), members_.end(), in_use)));
   for (std::size_t id = 0; id < members_.size(); ++id) {
     const Member& member = members_[id];
     if (!in_use(member)) continue;
-    bytes.put(static_cast<std::uint16_t>(id));
-    bytes.put(static_cast<std::uint8_t>(member.present ? 1 : 0));
-    bytes.put(member.weight);
-    bytes.put(static_cast<std::uint32_t>(member.identity.size()));
-    bytes.put(std::string_view(member.identity));
+    out.put(static_cast<std::uint16_t>(id));
+    out.put_flag(member.present);
+    out.put(member.weight);
+    out.put_text(member.identity);
   }
-  for (const SlotOwners& owners : lists_.unpacked()) {
-    bytes.put(static_cast<std::uint8_t>(owners.size()));
-    for (const std::uint16_t id : owners.all()) bytes.put(id);
-  }
-  return siphash24(table_key, bytes.all());
+  put_lists(out, lists_);
+  return siphash24(table_key, out.view());
 }
 
 std::size_t SlotTable::size_bytes() const {
