@@ -96,7 +96,7 @@ class Workshop:
 
     def build_mutant(self, folder: str, copy: pathlib.Path, changed: list[str]) -> dict[str, pathlib.Path]:
         """The programs made over with the copy; raises CalledProcessError if it does not compile."""
-        again = self.sources(folder) if any(name.endswith(".h") for name in changed) else changed
+        again = self.sources(folder) if any(name.endswith(".h") for name in changed) else list(dict.fromkeys(changed))
         objects = []
         for source in again:
             output = copy / (pathlib.Path(source).stem + ".o")
