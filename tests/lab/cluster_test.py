@@ -53,6 +53,11 @@ def sluice_status(lab, node: str) -> dict:
     return json.loads(ran.stdout or '{"leader": null}')
 
 
+def is_fenced(lab, node: str) -> bool:
+    """As its plane says."""
+    return servers.ask_plane(state.load(lab.name), node, {"op": "status"})["fenced"]
+
+
 def control(lab, node: str) -> int:
     described = next(one for one in lab.json("status")["nodes"] if one["name"] == node)
     return next(one["pid"] for one in described["processes"] if one["role"] == "control")
@@ -186,7 +191,10 @@ def test_a_sluiced_that_hangs(lab):
     with Traffic(lab) as traffic:
         os.kill(hanging, signal.SIGSTOP)
         try:
+            assert not is_fenced(lab, leader)  # its lease is not over
             time.sleep(PAUSE_SECONDS)
+            # Nobody else can tell its plane; the others' planes go on.
+            assert is_fenced(lab, leader) and not is_fenced(lab, other)
             sluice(lab, other, "backend", "weight", "web/b2", "60", "--wait")
             traffic.more()
         finally:
@@ -194,6 +202,7 @@ def test_a_sluiced_that_hangs(lab):
         # Until it has heard of the others' leader it takes itself for one: what it says of the cluster is old.
         wait_until(lambda: sluice_status(lab, leader)["leader"] not in (None, leader), "it knows who leads")
         wait_until(lambda: live_planes(lab) == 3, "all three have the generation")
+        wait_until(lambda: not is_fenced(lab, leader), "its plane has a lease again")
         sluice(lab, other, "backend", "weight", "web/b2", str(WEIGHTS["b2"]), "--wait")
         traffic.more()
         result = traffic.end()

@@ -30,7 +30,7 @@ PLAIN = Directory("build", {"werror": "true"})
 # The second compiler, the sanitizers and the fuzzer's instrumentation in one build: two would not fit the time.
 # -O1: at -O0 a fuzzer runs a fifth of the inputs. lundef: clang's sanitizers are linked into programs only.
 SANITIZED = Directory("build-asan", {"werror": "true", "b_sanitize": "address,undefined", "b_lundef": "false",
-                                     "fuzzing": "true", "optimization": "1", "debug": "true"},
+                                     "fuzzing": "true", "optimization": "1", "debug": "false"},
                       {"CC": "clang-16", "CXX": "clang++-16"})
 
 
