@@ -67,6 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (!decoded->need.empty()) return 0;
   use(decoded->state);
+  for (const sluice::SharedPool& pool : decoded->state.pools) require(sluice::check_pool(*pool).has_value());
   // Digests of what came are digests of what would go.
   for (const sluice::SharedPool& pool : decoded->state.pools)
     require(sluice::make_state_pool(sluice::StatePool(*pool)).value()->digest == pool->digest);

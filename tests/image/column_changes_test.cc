@@ -125,10 +125,47 @@ TEST(ColumnChanges, AChangedByteIsAnErrorANeedOrAnotherGoodState) {
     std::string wrong = bytes;
     wrong[at] = static_cast<char>(random());
     const Result<DecodedState> result = decode_state(wrong, &before);
-    if (result && result->need.empty()) {
-      EXPECT_TRUE(check_state(result->state).has_value());
-    }
+    if (!result || !result->need.empty()) continue;
+    EXPECT_TRUE(check_state(result->state).has_value());
+    for (const SharedPool& pool : result->state.pools) EXPECT_TRUE(check_pool(*pool).has_value());
   }
+}
+
+// What is checked of changes only is as good as a check of all.
+TEST(ColumnChanges, ToWhatMeansNothingAreRefused) {
+  const ForwardingState before = small_state();
+  const auto is_refused = [&](auto change) {
+    ForwardingState after = before;
+    StatePool pool = *before.pools[1];
+    auto column = std::make_shared<SlotColumn>(*pool.column);
+    column->digest = 1234;
+    change(pool, *column);
+    pool.column = column;
+    after.pools[1] = seal_state_pool(std::move(pool));
+    const bool is_bad = !check_pool(*after.pools[1]).has_value();
+    EXPECT_EQ(!decode_state(encode_state(after, &before), &before).has_value(), is_bad);
+    return is_bad;
+  };
+  const auto past = [](SlotColumn& column, std::array<std::uint16_t, 3> members) {
+    column.past.push_back({SlotIndex(4), members});
+  };
+  const std::uint16_t owner = before.pools[1]->column->owners[4];
+  const auto other = static_cast<std::uint16_t>((owner + 1) % 3);
+  EXPECT_FALSE(is_refused([&](StatePool&, SlotColumn& column) { past(column, {other, 0x7fff, 0x7fff}); }));
+  EXPECT_FALSE(is_refused([](StatePool& pool, SlotColumn& column) {
+    pool.members.push_back(testing::state_member(50));
+    column.owners[4] = 3;
+  }));
+  EXPECT_TRUE(is_refused([](StatePool&, SlotColumn& column) { column.owners[4] = 3; }));
+  EXPECT_TRUE(is_refused([&](StatePool&, SlotColumn& column) { past(column, {owner, 0x7fff, 0x7fff}); }));
+  EXPECT_TRUE(is_refused([&](StatePool&, SlotColumn& column) { past(column, {other, other, 0x7fff}); }));
+  EXPECT_TRUE(is_refused([&](StatePool&, SlotColumn& column) { past(column, {other, 0x7fff, other}); }));
+  EXPECT_TRUE(is_refused([&](StatePool&, SlotColumn& column) { past(column, {3, 0x7fff, 0x7fff}); }));
+  // Slots that nobody changed name a member that has gone.
+  EXPECT_TRUE(is_refused([](StatePool& pool, SlotColumn& column) {
+    pool.members.pop_back();
+    column.owners[4] = 0;
+  }));
 }
 
 }  // namespace

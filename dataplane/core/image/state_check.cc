@@ -12,6 +12,7 @@
 #include "config_rules.h"
 #include "forwarding_state.h"
 #include "model_parts.h"
+#include "state_check.h"
 #include "suggest.h"
 
 namespace sluice {
@@ -72,6 +73,16 @@ Status check_members(const StatePool& pool) {
       return refused(fmt::format("mtu {} is below IPv6's minimum", pool.mtu));
   }
   return {};
+}
+
+Status check_pool_head(const StatePool& pool) {
+  if (const std::string fault = name_fault(pool.name); !fault.empty()) return invalid("pool: " + fault);
+  if (const std::string fault = slots_fault(pool.slots_count); !fault.empty())
+    return invalid(fmt::format("pool {}: {}", pool.name, fault));
+  if (pool.mtu < config_limits::mtu_v4_min || pool.mtu > config_limits::mtu_max)
+    return invalid(fmt::format("pool {}: mtu {} is out of range", pool.name, pool.mtu));
+  if (pool.gue_port == PortHost(0)) return invalid(fmt::format("pool {}: gue_port 0", pool.name));
+  return check_members(pool);
 }
 
 BackendPath path_of(const StatePool& pool) {
@@ -180,14 +191,22 @@ bool has_chain(const StatePool& pool) {
 }
 
 Status check_pool(const StatePool& pool) {
-  if (const std::string fault = name_fault(pool.name); !fault.empty()) return invalid("pool: " + fault);
-  if (const std::string fault = slots_fault(pool.slots_count); !fault.empty())
-    return invalid(fmt::format("pool {}: {}", pool.name, fault));
-  if (pool.mtu < config_limits::mtu_v4_min || pool.mtu > config_limits::mtu_max)
-    return invalid(fmt::format("pool {}: mtu {} is out of range", pool.name, pool.mtu));
-  if (pool.gue_port == PortHost(0)) return invalid(fmt::format("pool {}: gue_port 0", pool.name));
-  if (Status checked = check_members(pool); !checked) return checked;
+  if (Status checked = check_pool_head(pool); !checked) return checked;
   return check_owners(pool);
+}
+
+// Members that slots name stay where they were, or are more.
+Status check_changed_pool(const StatePool& pool, std::span<const SlotChange> changes, const StatePool& base) {
+  if (pool.members.size() < base.members.size() || pool.slots_count != base.slots_count) return check_pool(pool);
+  if (Status checked = check_pool_head(pool); !checked) return checked;
+  for (const SlotChange& change : changes) {
+    const PreviousOwners owners{SlotIndex(change.slot), change.past};
+    const bool is_stable = change.past[0] == SLUICE_MEMBER_NONE;
+    if (change.owner < pool.members.size() && (is_stable || is_list(owners, change.owner, pool.members.size()) != 0))
+      continue;
+    return invalid(fmt::format("pool {}: the owners of slot {} make no list", pool.name, change.slot));
+  }
+  return {};
 }
 
 bool reaches_alike(const StatePool& a, const StatePool& b) {

@@ -12,6 +12,7 @@
 #include "column_changes.h"
 #include "config_rules.h"
 #include "siphash.h"
+#include "state_check.h"
 
 namespace sluice {
 namespace state_codec {
@@ -108,20 +109,21 @@ SlotColumn get_full(ByteReader& reader, std::uint32_t slots_count) {
   return column;
 }
 
-// Nothing: `base` is not what the changes are to.
-std::optional<SlotColumn> get_changed(ByteReader& reader, const SlotColumn* base) {
-  const auto digest = reader.get<std::uint64_t>();
+std::vector<SlotChange> get_changes(ByteReader& reader) {
   std::vector<SlotChange> changes(reader.get_count(sizeof(SlotChange)));
   const std::string_view raw = reader.get_raw(changes.size() * sizeof(SlotChange));
   if (!raw.empty()) std::memcpy(changes.data(), raw.data(), raw.size());
-  if (base == nullptr || base->owners.empty() || base->digest != digest) return std::nullopt;
-  std::optional<SlotColumn> column = changed_column(*base, changes);
-  if (!column) reader.fail();
-  return column;
+  return changes;
 }
 
-// nullptr: a base that is not there is missing, or the reader has failed.
-std::shared_ptr<const SlotColumn> get_column(ByteReader& reader, std::uint32_t slots_count, const SlotColumn* base) {
+// A pool without a column is one that was told as changes to a table that is not there, or the reader has failed.
+struct ReadPool {
+  StatePool pool;
+  bool is_changed = false;  // told as changes
+  std::vector<SlotChange> changes;
+};
+
+void get_column(ByteReader& reader, const StatePool* base, ReadPool& read) {
   const auto digest = reader.get<std::uint64_t>();
   if (digest == 0) reader.fail();
   std::optional<SlotColumn> column;
@@ -130,17 +132,23 @@ std::shared_ptr<const SlotColumn> get_column(ByteReader& reader, std::uint32_t s
       column.emplace();
       break;
     case ColumnForm::full:
-      column = get_full(reader, slots_count);
+      column = get_full(reader, read.pool.slots_count);
       break;
-    case ColumnForm::changes:
-      column = get_changed(reader, base);
+    case ColumnForm::changes: {
+      const auto base_digest = reader.get<std::uint64_t>();
+      read.is_changed = true;
+      read.changes = get_changes(reader);
+      if (base == nullptr || base->column->owners.empty() || base->column->digest != base_digest) return;
+      column = changed_column(*base->column, read.changes);
+      if (!column) reader.fail();
       break;
+    }
     default:
       reader.fail();
   }
-  if (!column || !reader.ok()) return nullptr;
+  if (!column || !reader.ok()) return;
   column->digest = digest;
-  return std::make_shared<const SlotColumn>(std::move(*column));
+  read.pool.column = std::make_shared<const SlotColumn>(std::move(*column));
 }
 
 }  // namespace
@@ -253,10 +261,10 @@ class Known {
     const auto found = pools_.find(digest);
     return found != pools_.end() && (*found->second)->name == name ? *found->second : nullptr;
   }
-  // What a pool of this name has now.
-  [[nodiscard]] const SlotColumn* column(std::string_view name) const {
+  // Of this name, whatever it has.
+  [[nodiscard]] const StatePool* pool(std::string_view name) const {
     const auto found = by_name_.find(name);
-    return found == by_name_.end() ? nullptr : found->second->column.get();
+    return found == by_name_.end() ? nullptr : found->second;
   }
   [[nodiscard]] SharedServices services(std::uint64_t digest) const {
     if (state_ == nullptr || !state_->services || state_->services->digest != digest) return nullptr;
@@ -301,8 +309,11 @@ Status get_head(ByteReader& reader, ForwardingState& state) {
 Status get_one_pool(ByteReader& reader, const Known& known, DecodedState& decoded) {
   if (reader.get_flag()) {
     ByteReader bytes(reader.get_text());
-    StatePool pool = get_pool_head(bytes);
-    pool.column = get_column(bytes, pool.slots_count, known.column(pool.name));
+    ReadPool read;
+    read.pool = get_pool_head(bytes);
+    StatePool& pool = read.pool;
+    const StatePool* base = known.pool(pool.name);
+    get_column(bytes, base, read);
     if (!bytes.is_finished()) return malformed("a pool is cut short or has bytes that mean nothing");
     if (!pool.column) {
       if (!name_fault(pool.name).empty()) return malformed("a pool has no usable name");
@@ -310,9 +321,9 @@ Status get_one_pool(ByteReader& reader, const Known& known, DecodedState& decode
       decoded.state.pools.push_back(nullptr);
       return {};
     }
-    Result<SharedPool> made = make_state_pool(std::move(pool));
-    if (!made) return made.error();
-    decoded.state.pools.push_back(std::move(*made));
+    const Status checked = read.is_changed ? check_changed_pool(pool, read.changes, *base) : check_pool(pool);
+    if (!checked) return checked.error();
+    decoded.state.pools.push_back(seal_state_pool(std::move(pool)));
     return {};
   }
   const std::string_view name = reader.get_text();
@@ -362,7 +373,8 @@ std::string encode_state(const ForwardingState& state, const ForwardingState* kn
     }
     ByteWriter bytes;
     put_pool_head(bytes, *pool);
-    put_column(bytes, *pool->column, known.column(pool->name));
+    const StatePool* base = known.pool(pool->name);
+    put_column(bytes, *pool->column, base == nullptr ? nullptr : base->column.get());
     writer.put_text(bytes.view());
   }
   static const SharedServices none = make_state_services({});
