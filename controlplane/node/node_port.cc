@@ -27,12 +27,24 @@ ApiError no_state() {
 
 }  // namespace
 
+namespace {
+
+// Of a status without a leader.
+std::string why_no_leader(const ClusterStatus& status, const std::string& asked) {
+  if (status.reachable < status.quorum)
+    return fmt::format("{} of {} voting balancers can be reached from {}, and {} are needed", status.reachable,
+                       status.voters, asked, status.quorum);
+  return fmt::format(
+      "{} of {} voting balancers were heard by {} a moment ago, enough to elect one; try again in a second",
+      status.reachable, status.voters, asked);
+}
+
+}  // namespace
+
 std::string Node::no_leader_reason() const {
   const ClusterStatus now = status();
-  return fmt::format(
-      "no leader: {} of {} voting balancers can be reached from {}, and {} are needed; forwarding goes on "
-      "with generation {}",
-      now.reachable, now.voters, options_.name, now.quorum, now.generation.value());
+  return fmt::format("no leader: {}; forwarding goes on with generation {}", why_no_leader(now, options_.name),
+                     now.generation.value());
 }
 
 void Node::write(model::Change change, Done<WriteReceipt> done) {
@@ -112,9 +124,7 @@ ClusterStatus Node::status() const {
     status.nodes.push_back(std::move(one));
   }
   status.quorum = status.voters / 2 + 1;
-  if (raft.leader == raft::NodeId{})
-    status.reason = fmt::format("{} of {} voting balancers can be reached, {} are needed", status.reachable,
-                                status.voters, status.quorum);
+  if (raft.leader == raft::NodeId{}) status.reason = why_no_leader(status, options_.name);
   std::sort(status.nodes.begin(), status.nodes.end(),
             [](const NodeStatus& a, const NodeStatus& b) { return a.name < b.name; });
   return status;
