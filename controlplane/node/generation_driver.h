@@ -45,8 +45,8 @@ class GenerationDriver {
   struct Options {
     Uptime lease{3000};
     Uptime margin = lease_margin;  // see there
-    // How long a change waits for others that come with it. Shorter than anybody notices.
-    Uptime batch{1};
+    // How long a change waits for others that come with it.
+    Uptime batch{0};
   };
   explicit GenerationDriver(const Options& options) : options_(options) {}
 
