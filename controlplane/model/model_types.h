@@ -62,7 +62,7 @@ struct Policy {
   // 0 to 1000: how long a change waits for others to share its generation. Those that come while one is under way share
   // the next in any case.
   std::uint32_t batch_ms = 0;
-  std::uint32_t lease_ms = 3000;            // 500 to 60000: a balancer not heard from for so long has fenced itself
+  std::uint32_t lease_ms = 3000;  // 500 to 60000: a balancer not heard from for so long has fenced itself
   friend bool operator==(const Policy&, const Policy&) = default;
 };
 

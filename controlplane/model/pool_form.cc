@@ -12,6 +12,8 @@
 namespace sluice::model {
 namespace {
 
+// Names what a column is made of, not the column: another number with every change of column_of() or candidates_of(),
+// or a plane that was told by the version before keeps what that one made.
 constexpr SipKey column_key = sip_key("sluice-mcol-v001");
 
 BackendPath path_of(const PoolConfig& config) {

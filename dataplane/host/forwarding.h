@@ -37,7 +37,8 @@ class Forwarding {
   virtual Result<PublishReport> start(const ForwardingModel& model, const ImageWriter::NextHopOf& next_hop_of,
                                       const Config& config) = 0;
   // The same for a reload that fixed_key_changed() has let pass, the interfaces of `wanted` included. On error the
-  // running generation stays, on the interfaces it has.
+  // running generation stays, on the interfaces it has, but for tables that were switched in parts before the arrays
+  // were found too small (ImageWriter::publish()); publishing again finishes or takes that back.
   virtual Result<PublishReport> publish(const ForwardingModel& model, const ImageWriter::NextHopOf& next_hop_of,
                                         const Config& wanted) = 0;
   // Housekeeping, about once a second. True: ways to backends may lead elsewhere now, write them again.

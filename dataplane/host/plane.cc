@@ -262,7 +262,7 @@ json::object Plane::answer(const ControlRequest& request) {
     case ControlOp::fence:
       return fence_answer({});
     case ControlOp::unfence:
-      return fence_answer(Clock::time_point(std::chrono::milliseconds(request.until_ms)));
+      return unfence_answer(request.until_ms);
     case ControlOp::publish:  // reply() has sent it elsewhere
     case ControlOp::detach:
       break;

@@ -62,6 +62,7 @@ class Plane {
   boost::json::object answer(const ControlRequest& request);
   boost::json::object publish_answer(std::string_view bytes);
   boost::json::object fence_answer(Clock::time_point unfenced_until);
+  boost::json::object unfence_answer(std::uint64_t until_ms);
   boost::json::object reload_answer();
   boost::json::object detach_answer();
   [[nodiscard]] Status refuse_fixed(const Config& wanted) const;

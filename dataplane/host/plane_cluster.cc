@@ -13,6 +13,10 @@ namespace sluice {
 
 namespace json = boost::json;
 
+namespace {
+constexpr std::uint64_t lease_ms_max = 24 * 3600 * 1000;  // a day: leases are a minute at most
+}
+
 Result<ForwardingModel> Plane::cluster_model_of(const ForwardingState& state, const PlaneConfig& plane) const {
   if (!source_.state) return forwarding_model_of(state, plane, nullptr);
   const ModelBefore before{*source_.state, config_.plane, model_};
@@ -73,6 +77,20 @@ void Plane::note_fencing(Clock::time_point now, std::string_view why) {
   const Fencing is_now = fencing(now);
   if (is_now == std::exchange(fencing_told_, is_now)) return;
   log_(is_now == Fencing::fenced ? fmt::format("fenced: {}", why) : "no longer fenced");
+}
+
+// Whoever means another clock, or another unit, must not have a balancer counted on for years.
+json::object Plane::unfence_answer(std::uint64_t until_ms) {
+  using std::chrono::milliseconds;
+  const auto now_ms =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(Clock::now().time_since_epoch()).count());
+  if (until_ms > now_ms + lease_ms_max) {
+    return refused(make_error(
+        ErrorCode::invalid_argument,
+        fmt::format("until_ms {} is more than a day ahead; it is CLOCK_MONOTONIC in milliseconds, which is {} now",
+                    until_ms, now_ms)));
+  }
+  return fence_answer(Clock::time_point(milliseconds(until_ms)));
 }
 
 json::object Plane::fence_answer(Clock::time_point unfenced_until) {

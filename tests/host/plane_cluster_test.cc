@@ -299,6 +299,14 @@ TEST_F(PlaneClusterTest, IsFencedUnlessToldUntilWhenItIsNot) {
   EXPECT_TRUE(is_fenced());
 }
 
+TEST_F(PlaneClusterTest, ALeaseOfYearsIsAnError) {
+  start_cluster();
+  for (const char* until : {"9223372036854775807", "9223372036855", "1000000000000000"}) {
+    EXPECT_EQ(ask(std::string(R"({"op":"unfence","until_ms":)") + until + "}").at("exit_code"), 2) << until;
+    EXPECT_TRUE(ask(R"({"op":"status"})").at("fenced").as_bool());
+  }
+}
+
 // Its sluiced is dead, stopped or hangs.
 TEST_F(PlaneClusterTest, FencesItselfWhenTheLeaseIsOver) {
   using std::chrono::milliseconds;

@@ -131,6 +131,16 @@ TEST(ColumnChanges, AChangedByteIsAnErrorANeedOrAnotherGoodState) {
   }
 }
 
+// Each takes the memory of a whole table.
+TEST(ColumnChanges, ComeOnceForAPool) {
+  const ForwardingState before = small_state();
+  ForwardingState twice = changed(before);
+  twice.pools.push_back(twice.pools[1]);
+  const Result<DecodedState> result = decode_state(encode_state(twice, &before), &before);
+  ASSERT_FALSE(result.has_value());
+  EXPECT_NE(result.error().context.find("two pools"), std::string::npos);
+}
+
 // What is checked of changes only is as good as a check of all.
 TEST(ColumnChanges, ToWhatMeansNothingAreRefused) {
   const ForwardingState before = small_state();

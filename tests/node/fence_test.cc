@@ -92,6 +92,23 @@ TEST(Fence, APlaneThatComesBackWithLessIsFencedUntilItHasCaughtUp) {
   EXPECT_EQ(node.plane().progress().active, Generation(2));
 }
 
+TEST(Fence, ASluicedThatHasJustStartedLeavesTheLeaseOfTheOneBefore) {
+  NodeBed bed(3);
+  ASSERT_TRUE(bed.elect());
+  ASSERT_TRUE(bed.write(0, a_pool().operations));
+  ASSERT_TRUE(bed.run_until([&] { return is_live_everywhere(bed, 1); }));
+  const std::size_t restarted = (*bed.leader() + 1) % 3;
+  bed.isolate(restarted);
+  const Uptime before = bed.host(restarted).unfenced_until;
+  ASSERT_GT(before, bed.now());
+  bed.restart(restarted);
+  bed.run_for(Uptime{100});
+  EXPECT_TRUE(bed.node(restarted).is_fenced());  // it has been granted nothing
+  EXPECT_EQ(bed.host(restarted).unfenced_until, before);
+  bed.heal();
+  EXPECT_TRUE(bed.run_until([&] { return bed.host(restarted).unfenced_until > before; }));
+}
+
 TEST(Fence, ALeaderThatStoodStillGrantsItselfNothing) {
   NodeBed bed(3);
   ASSERT_TRUE(bed.elect());

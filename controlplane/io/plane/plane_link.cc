@@ -156,6 +156,9 @@ asio::awaitable<Status> PlaneLink::Life::tell_fence() {
   if (until_ms > 0) line = fmt::format("{{\"op\":\"unfence\",\"until_ms\":{}}}\n", until_ms);
   const Result<boost::json::object> answer = co_await call(socket, path, line);
   if (!answer) co_return answer.error();
+  if (const boost::json::value& ok = answer->at("ok"); !ok.is_bool() || !ok.as_bool())
+    co_return make_error(ErrorCode::io,
+                         fmt::format("the plane on {} takes no lease: {}", path, text_of(*answer, "error")));
   unfenced_told = telling;
   co_return Status();
 }
@@ -224,6 +227,12 @@ asio::awaitable<Status> PlaneLink::Life::work() {
 asio::awaitable<Status> PlaneLink::Life::publish_wanted() {
   publisher.want(*std::exchange(wanted, nullptr));
   while (const std::optional<PlanePublisher::Request> request = publisher.next()) {
+    // Nothing can be told while a plane takes a state, which may be long: all of the lease that there is, before.
+    if (unfenced_until && unfenced_until != unfenced_told) {
+      const Status told = co_await tell_fence();
+      if (!told) co_return told;
+      if (is_ended) co_return Status();
+    }
     const Result<std::string> answer = co_await exchange(socket, path, request->line, request->payload);
     if (!answer) co_return answer.error();
     if (is_ended) co_return Status();

@@ -50,18 +50,16 @@ std::vector<sluice_line> encode_slots(const ForwardingPool& pool) {
   static_assert(sizeof(sluice_slots) == SLUICE_SLOTS_PER_LINE * sizeof(sluice_u16));
   const std::span<const std::uint16_t> current = pool.slots;
   SLUICE_INVARIANT(*std::max_element(current.begin(), current.end()) < pool.members.size());
-  std::vector<sluice_line> lines((current.size() + SLUICE_SLOTS_PER_LINE - 1) / SLUICE_SLOTS_PER_LINE);
+  std::vector<sluice_slots> lines((current.size() + SLUICE_SLOTS_PER_LINE - 1) / SLUICE_SLOTS_PER_LINE);
+  std::fill(std::begin(lines.back().entry), std::end(lines.back().entry), SLUICE_MEMBER_NONE);
   // Lines of slots are one array of entries.
-  const std::span<std::uint16_t> entries(reinterpret_cast<std::uint16_t*>(lines.data()),
-                                         lines.size() * SLUICE_SLOTS_PER_LINE);
-  std::memcpy(entries.data(), current.data(), current.size_bytes());
-  std::fill(entries.begin() + static_cast<std::ptrdiff_t>(current.size()), entries.end(), SLUICE_MEMBER_NONE);
+  std::memcpy(lines.data(), current.data(), current.size_bytes());
   for (const PreviousOwners& owners : pool.past) {
     const std::uint32_t slot = owners.slot.value();
     SLUICE_INVARIANT(slot < current.size());
-    entries[slot] |= SLUICE_SLOT_UNSTABLE;
+    lines[slot / SLUICE_SLOTS_PER_LINE].entry[slot % SLUICE_SLOTS_PER_LINE] |= SLUICE_SLOT_UNSTABLE;
   }
-  return lines;
+  return as_lines(lines);
 }
 
 std::size_t past_lines_of(const ForwardingPool& pool) {

@@ -26,6 +26,10 @@ std::uint32_t flows_lines_of(const ForwardingModel& model) {
   return std::max<std::uint32_t>(1, model.flows_per_worker / SLUICE_FLOWS_PER_LINE);
 }
 
+// Each part waits for packets under way and lays out all services: with more of them a move to larger arrays is sooner
+// done.
+constexpr std::uint32_t parts_max = 64;
+
 Error no_room(const char* array) {
   return make_error(ErrorCode::out_of_capacity, std::string("the image's ") + array + " array is full");
 }
@@ -488,7 +492,9 @@ void ImageWriter::undo(const Pending& pending) {
 Result<PublishReport> ImageWriter::publish(const ForwardingModel& model, const NextHopOf& next_hop_of,
                                            std::uint64_t now_realtime_ns) {
   PublishReport all;
+  std::uint32_t parts = 0;
   for (bool is_whole = false; !is_whole;) {
+    if (++parts > parts_max) return no_room("slots");
     const Result<PublishReport> part = publish_part(model, next_hop_of, now_realtime_ns, is_whole);
     if (!part) return part.error();
     all.generation = part->generation;

@@ -31,7 +31,7 @@ class PlanePublisher {
     friend bool operator==(const Live&, const Live&) = default;
   };
 
-  // Every pool made by make_state_pool(). Also tries again what was refused.
+  // Every pool made by make_state_pool() or seal_state_pool(). Also tries again what was refused.
   void want(ForwardingState state);
   // Nothing: an answer is due, or there is nothing (more) to be told.
   [[nodiscard]] std::optional<Request> next();

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "column_changes.h"
 #include "config_rules.h"
@@ -399,8 +400,14 @@ Result<DecodedState> decode_state(std::string_view bytes, const ForwardingState*
   if (const Status head = get_head(reader, decoded.state); !head) return head.error();
   const std::uint32_t count = reader.get_count(pool_bytes_min);
   if (count > config_limits::pools_max) return malformed("too many pools");
-  for (std::uint32_t i = 0; i < count; ++i)
+  // A table told by its changes takes the memory of the whole: nobody gets that twice for one name.
+  std::unordered_set<std::string> names;
+  for (std::uint32_t i = 0; i < count; ++i) {
     if (const Status pool = get_one_pool(reader, known, decoded); !pool) return pool.error();
+    const SharedPool& last = decoded.state.pools.back();
+    if (!names.insert(last ? last->name : decoded.need.back()).second)
+      return malformed("there are two pools of one name");
+  }
   if (const Status services = get_all_services(reader, known, decoded); !services) return services.error();
   if (!decoded.need.empty()) return decoded;
   if (const Status checked = check_change(decoded.state, known_state); !checked) return checked.error();

@@ -43,6 +43,7 @@ class TestPlane {
     socket_.close(ignored);
   }
 
+  bool takes_leases = true;
   std::vector<std::string> fences;  // what it was told of its lease
   std::size_t greetings = 0;
 
@@ -65,7 +66,10 @@ class TestPlane {
       lines.erase(0, length);
       if (line.find("fence") != std::string::npos) fences.push_back(line);
       if (line.find("\"status\"") != std::string::npos) ++greetings;
-      const std::string reply = "{\"ok\":true,\"plane\":\"test\",\"source\":\"cluster\",\"cluster\":null}\n";
+      const bool is_refused = !takes_leases && line.find("fence") != std::string::npos;
+      const std::string reply = is_refused
+                                    ? "{\"ok\":false,\"error\":\"no such thing\",\"exit_code\":2}\n"
+                                    : "{\"ok\":true,\"plane\":\"test\",\"source\":\"cluster\",\"cluster\":null}\n";
       co_await asio::async_write(socket_, asio::buffer(reply), asio::redirect_error(asio::use_awaitable, failed));
     }
   }
@@ -83,7 +87,7 @@ class PlaneLinkTest : public ::testing::Test {
     link_ = std::make_unique<PlaneLink>(
         context_, path_,
         PlaneLink::Callbacks{[this](const std::string&, std::uint64_t, StatePhase) { ++connected_; },
-                             [](const std::string&) {}, [] {}, [](const std::string&) {}});
+                             [this](const std::string& why) { lost_ = why; }, [] {}, [](const std::string&) {}});
     link_->start();
     ASSERT_TRUE(run_until([this] { return connected_ == 1; }));
   }
@@ -111,6 +115,7 @@ class PlaneLinkTest : public ::testing::Test {
   std::unique_ptr<TestPlane> plane_;
   std::unique_ptr<PlaneLink> link_;
   int connected_ = 0;
+  std::string lost_;
 };
 
 using Told = std::vector<std::string>;
@@ -141,6 +146,26 @@ TEST_F(PlaneLinkTest, ALeaseIsToldAgainWhenAQuarterOfItIsNew) {
   link_->unfence_until(start + seconds(1400));
   ASSERT_TRUE(run_until([this] { return plane_->fences.size() == 2; }));
   EXPECT_EQ(plane_->fences.back(), unfence(start + seconds(1400)));
+}
+
+TEST_F(PlaneLinkTest, APlaneThatTakesNoLeaseIsNoneThatCounts) {
+  plane_->takes_leases = false;
+  link_->unfence_until(Clock::now() + seconds(60));
+  ASSERT_TRUE(run_until([this] { return !lost_.empty(); }));
+  EXPECT_NE(lost_.find("no such thing"), std::string::npos) << lost_;
+}
+
+// While it takes a state it can be told nothing.
+TEST_F(PlaneLinkTest, AllOfTheLeaseIsToldBeforeAState) {
+  const Clock::time_point start = Clock::now();
+  link_->unfence_until(start + seconds(1000));
+  ASSERT_TRUE(run_until([this] { return plane_->fences.size() == 1; }));
+  link_->unfence_until(start + seconds(1001));
+  auto state = std::make_shared<ForwardingState>();
+  state->generation = 1;
+  link_->publish(state);
+  ASSERT_TRUE(run_until([this] { return plane_->fences.size() == 2; }));
+  EXPECT_EQ(plane_->fences.back(), unfence(start + seconds(1001)));
 }
 
 TEST_F(PlaneLinkTest, IsToldAgainAfterAReconnection) {
