@@ -5,7 +5,8 @@
     perf/cluster_scale.py [--build DIR] [--balancers 3] [--changes 20] [--svg FILE] [-o json] [SERVICES/POOLS/BACKENDS ...]
 
 For each size: the file applied and live on every plane; then one weight changed at a time, from the request over the API to
-the answer that every plane has switched; a file with 500 changed weights; memory (VmHWM) of sluiced and of the plane; and
+the answer that every plane has switched, and as many by the command line, its start and end included; a file with 500 changed
+weights, twice (the first gives tables their first histories); memory (VmHWM) of sluiced and of the plane; and
 a sluiced killed and started again, until it answers, with its state from snapshot and log. Needs root."""
 import argparse
 import json
@@ -94,6 +95,18 @@ def measure_changes(cluster, count: int, pools: int, backends: int, planes: int,
     return took
 
 
+def measure_commands(cluster, count: int, pools: int, backends: int, planes: int) -> list[float]:
+    took = []
+    for number in range(count):
+        backend = 1 + number * 7919 % backends
+        began = time.monotonic()
+        said = cluster.balancers[number % len(cluster.balancers)].sluice(
+            "backend", "weight", f"p{(backend - 1) % pools}/b{backend}", str(150 + number), "--wait", "-o", "json")
+        took.append((time.monotonic() - began) * 1000)
+        assert json.loads(said)["live"]["live"] == planes, said
+    return took
+
+
 def apply(cluster, folder: pathlib.Path, text: str) -> tuple[float, int]:
     """Seconds until live on every plane, and how many generations that took."""
     path = folder / "site.toml"
@@ -118,13 +131,17 @@ def measure(build: str, size: str, options: argparse.Namespace) -> dict:
         cluster.__enter__()
         apply_seconds, _ = apply(cluster, folder, site(services, pools, backends))
         changes = measure_changes(cluster, options.changes, pools, backends, options.balancers)
-        many, generations = apply(cluster, folder, site(services, pools, backends, lambda n: 60 if n <= min(500, backends) else 100))
+        commands = measure_commands(cluster, options.changes, pools, backends, options.balancers)
+        many, generations = zip(*(apply(cluster, folder, site(services, pools, backends,
+                                                              lambda n: weight if n <= min(500, backends) else 100))
+                                  for weight in (60, 50)))
         victim = next(one for one in cluster.balancers if one is not cluster.leader())
         wait_for("all caught up", cluster.caught_up)
         result = {
             "services": services, "pools": pools, "backends": backends, "apply_seconds": round(apply_seconds, 2),
             "change_ms_p50": round(statistics.median(changes), 1), "change_ms_p99": round(percentile(changes, 0.99), 1),
-            "changes_500_seconds": round(many, 2), "changes_500_generations": generations,
+            "command_ms_p50": round(statistics.median(commands), 1), "command_ms_p99": round(percentile(commands, 0.99), 1),
+            "changes_500_seconds": [round(one, 2) for one in many], "changes_500_generations": max(generations),
             "sluiced_mib": round(memory_mib(cluster.leader().process.pid)), "plane_mib": round(memory_mib(planes[0].pid)),
         }
         # With a snapshot of everything, as after a day's work: 10,000 entries make one.
@@ -199,7 +216,8 @@ def main() -> int:
     for size in options.sizes or SIZES:
         results.append(measure(options.build, size, options))
         if options.output == "table":
-            print("  ".join(f"{key} {value:,}" for key, value in results[-1].items()), flush=True)
+            print("  ".join(f"{key} {value:,}" if isinstance(value, (int, float)) else f"{key} {value}"
+                            for key, value in results[-1].items()), flush=True)
     if options.svg:
         pathlib.Path(options.svg).write_text(plot(results))
     if options.output == "json":

@@ -220,7 +220,7 @@ def settings_of(arguments):
     if not (1 <= settings.rounds <= 1000 and 1 <= settings.stretches <= 100 and 0.01 <= settings.seconds <= 60):
         parser.error("allowed: 1 to 1000 rounds, 1 to 100 stretches of 0.01 to 60 seconds")
     if shutil.which("dpdk-testpmd") is None:
-        raise Failure("there is no dpdk-testpmd; it is in Debian's package dpdk")
+        raise Failure("there is no dpdk-testpmd; it is in Debian's package dpdk-dev")
     settings.cpus = sorted(os.sched_getaffinity(0))
     settings.cpu = settings.cpus[-1]
     return settings
