@@ -14,8 +14,9 @@ namespace sluice {
 namespace json = boost::json;
 
 namespace {
-constexpr std::uint64_t lease_ms_max = 24 * 3600 * 1000;  // a day: leases are a minute at most
-}
+// A day: the longest lease is a minute (policy lease_ms), other clocks and units are off by years.
+constexpr std::uint64_t unfence_ahead_ms_max = 24 * 3600 * 1000;
+}  // namespace
 
 Result<ForwardingModel> Plane::cluster_model_of(const ForwardingState& state, const PlaneConfig& plane) const {
   if (!source_.state) return forwarding_model_of(state, plane, nullptr);
@@ -84,7 +85,7 @@ json::object Plane::unfence_answer(std::uint64_t until_ms) {
   using std::chrono::milliseconds;
   const auto now_ms =
       static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(Clock::now().time_since_epoch()).count());
-  if (until_ms > now_ms + lease_ms_max) {
+  if (until_ms > now_ms + unfence_ahead_ms_max) {
     return refused(make_error(
         ErrorCode::invalid_argument,
         fmt::format("until_ms {} is more than a day ahead; it is CLOCK_MONOTONIC in milliseconds, which is {} now",

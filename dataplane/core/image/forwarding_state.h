@@ -35,7 +35,7 @@ struct SlotColumn {
   std::vector<std::uint16_t> owners;  // member index per slot; empty: nobody is eligible
   std::vector<PreviousOwners> past;   // of unstable slots, ascending; empty if `owners` is
   // Names the content: columns of one digest are equal. From whoever made it, if that has a shorter way to a name than
-  // to hash all of it; 0: make_state_pool() sees to it.
+  // to hash all of it; 0: seal_state_pool() hashes.
   std::uint64_t digest = 0;
 };
 
@@ -110,7 +110,7 @@ struct DenseTable {
 
 // What a receiver of the encoded form has at hand: pools and services that may be named by their digest, and tables of
 // which only the differences need to be sent. `known` nullptr: everything is sent in full.
-// Behind `prefix`.
+// `prefix` comes first: a caller's own head, so that a large state is not copied behind one.
 [[nodiscard]] std::string encode_state(const ForwardingState& state, const ForwardingState* known,
                                        std::string_view prefix = {});
 

@@ -43,6 +43,10 @@ std::uint32_t past_shift(std::span<const PreviousOwners> past) {
   return shift;
 }
 
+std::size_t lines_covering(std::size_t slots_count, std::uint32_t shift) {
+  return ((slots_count - 1) >> shift) + 1;
+}
+
 }  // namespace
 
 std::vector<sluice_line> encode_slots(const ForwardingPool& pool) {
@@ -63,14 +67,14 @@ std::vector<sluice_line> encode_slots(const ForwardingPool& pool) {
 }
 
 std::size_t past_lines_of(const ForwardingPool& pool) {
-  return pool.past.empty() ? 0 : ((pool.slots.size() - 1) >> past_shift(pool.past)) + 1;
+  return pool.past.empty() ? 0 : lines_covering(pool.slots.size(), past_shift(pool.past));
 }
 
 EncodedPast encode_past(const ForwardingPool& pool) {
   EncodedPast encoded;
   if (pool.past.empty()) return encoded;
   encoded.shift = past_shift(pool.past);
-  std::vector<sluice_past> lines(past_lines_of(pool));
+  std::vector<sluice_past> lines(lines_covering(pool.slots.size(), encoded.shift));
   for (sluice_past& line : lines) {
     for (sluice_past_entry& entry : line.entry) {
       entry.slot_low = 0;

@@ -114,7 +114,7 @@ class ImageWriter {
     SharedVector<ForwardingService> services;
     SharedVector<std::uint32_t> counters;
     std::unordered_map<const void*, PublishedPool> pools;  // by storage of the slots
-    std::vector<ForwardingPool> list;
+    std::vector<ForwardingPool> list;                      // all of them, in the order of the model
     std::array<std::uint8_t, 16> hash_secret{};
   };
 

@@ -105,6 +105,10 @@ class PlaneLinkTest : public ::testing::Test {
   void run_for(milliseconds length) {
     for (const auto end = Clock::now() + length; Clock::now() < end;) context_.run_one_for(milliseconds(10));
   }
+  void tell_first(Clock::time_point end) {
+    link_->unfence_until(end);
+    EXPECT_TRUE(run_until([this] { return plane_->fences.size() == 1; }));
+  }
   static std::string unfence(Clock::time_point end) {
     const auto until = std::chrono::duration_cast<milliseconds>(end.time_since_epoch()).count();
     return "{\"op\":\"unfence\",\"until_ms\":" + std::to_string(until) + "}";
@@ -129,8 +133,7 @@ TEST_F(PlaneLinkTest, APlaneIsNotToldWhatTheNodeHasNotSaid) {
 
 TEST_F(PlaneLinkTest, TheEndOfTheLeaseAndThatItIsNone) {
   const Clock::time_point end = Clock::now() + seconds(60);
-  link_->unfence_until(end);
-  ASSERT_TRUE(run_until([this] { return plane_->fences.size() == 1; }));
+  tell_first(end);
   link_->fence();
   ASSERT_TRUE(run_until([this] { return plane_->fences.size() == 2; }));
   EXPECT_EQ(plane_->fences, (Told{unfence(end), R"({"op":"fence"})"}));
@@ -138,8 +141,7 @@ TEST_F(PlaneLinkTest, TheEndOfTheLeaseAndThatItIsNone) {
 
 TEST_F(PlaneLinkTest, ALeaseIsToldAgainWhenAQuarterOfItIsNew) {
   const Clock::time_point start = Clock::now();
-  link_->unfence_until(start + seconds(1000));
-  ASSERT_TRUE(run_until([this] { return plane_->fences.size() == 1; }));
+  tell_first(start + seconds(1000));
   for (int more = 1; more <= 300; ++more) link_->unfence_until(start + seconds(1000 + more));
   run_for(milliseconds(50));
   EXPECT_EQ(plane_->fences.size(), 1U);
@@ -158,8 +160,7 @@ TEST_F(PlaneLinkTest, APlaneThatTakesNoLeaseIsNoneThatCounts) {
 // While it takes a state it can be told nothing.
 TEST_F(PlaneLinkTest, AllOfTheLeaseIsToldBeforeAState) {
   const Clock::time_point start = Clock::now();
-  link_->unfence_until(start + seconds(1000));
-  ASSERT_TRUE(run_until([this] { return plane_->fences.size() == 1; }));
+  tell_first(start + seconds(1000));
   link_->unfence_until(start + seconds(1001));
   auto state = std::make_shared<ForwardingState>();
   state->generation = 1;
@@ -170,8 +171,7 @@ TEST_F(PlaneLinkTest, AllOfTheLeaseIsToldBeforeAState) {
 
 TEST_F(PlaneLinkTest, IsToldAgainAfterAReconnection) {
   const Clock::time_point end = Clock::now() + seconds(60);
-  link_->unfence_until(end);
-  ASSERT_TRUE(run_until([this] { return plane_->fences.size() == 1; }));
+  tell_first(end);
   plane_->hang_up();
   ASSERT_TRUE(run_until([this] { return plane_->fences.size() == 2; }));
   EXPECT_EQ(plane_->fences, (Told{unfence(end), unfence(end)}));
