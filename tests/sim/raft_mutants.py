@@ -81,7 +81,7 @@ class Workshop:
                 source = re.search(rf"-c \S*?({folder}/\w+\.cc)$", line)
                 if source:
                     # A mutant may leave something unused; and it is compiled for one short run.
-                    line = re.sub(r"-M[FQ] \S+| -MD| -Werror| -g\b", "", line).replace(" -O2", " -O1")
+                    line = re.sub(r"-M[FQ] \S+| -MD| -Werror| -g\d?\b", "", line).replace(" -O2", " -O1")
                     found[source.group(1)] = line
         return found
 
