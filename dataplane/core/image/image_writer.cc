@@ -282,7 +282,7 @@ void keep(RegionStore& store, std::vector<std::uint32_t>& uses, std::uint32_t fi
 Status ImageWriter::place_members(const ForwardingPool& pool, const PublishedPool* before, PoolPlace& place,
                                   Pending& pending) {
   place.members_count = lines_of(pool.members.size(), SLUICE_MEMBERS_PER_LINE);
-  if (before != nullptr && pool.members.is_same(before->members) &&
+  if (before != nullptr && pool.members.is_same(before->pool.members) &&
       pending.backend_index.is_same(published_.backend_index)) {
     place.members_line = before->place.members_line;
     keep(members_, pending.members_uses, place.members_line);
@@ -301,11 +301,11 @@ Status ImageWriter::place_pool(const ForwardingPool& pool, Pending& pending) {
   PoolPlace& place = pending.pools.emplace_back();
   place.chain = pool.chain;
   if (pool.slots.empty()) return {};
-  const auto known = published_.pools.find(pool.slots.storage());
-  const PublishedPool* before = known == published_.pools.end() ? nullptr : &known->second;
+  const auto known = published_.positions.find(pool.slots.storage());
+  const PublishedPool* before = known == published_.positions.end() ? nullptr : &published_.pools[known->second];
   if (const Status placed = place_members(pool, before, place, pending); !placed) return placed;
   place.slots_count = static_cast<std::uint32_t>(pool.slots.size());
-  if (before != nullptr && pool.past.is_same(before->past)) {
+  if (before != nullptr && pool.past.is_same(before->pool.past)) {
     place.past_line = before->place.past_line;
     place.past_count = before->place.past_count;
     place.past_shift = before->place.past_shift;
@@ -328,9 +328,9 @@ Status ImageWriter::place_pool(const ForwardingPool& pool, Pending& pending) {
 }
 
 bool ImageWriter::is_as_published(const ForwardingModel& model, std::size_t at) const {
-  if (at >= published_.list.size()) return false;
+  if (at >= published_.pools.size()) return false;
   const ForwardingPool& pool = model.pools[at];
-  const ForwardingPool& now = published_.list[at];
+  const ForwardingPool& now = published_.pools[at].pool;
   return pool.slots.is_same(now.slots) && pool.past.is_same(now.past) && pool.members.is_same(now.members);
 }
 
@@ -338,8 +338,8 @@ bool ImageWriter::is_as_published(const ForwardingModel& model, std::size_t at) 
 bool ImageWriter::can_wait(const ForwardingModel& model, const Pending& pending) const {
   return published_.is_known && pending.backend_index.is_same(published_.backend_index) &&
          model.services.is_same(published_.services) && model.hash_secret == published_.hash_secret &&
-         std::equal(model.pools.begin(), model.pools.end(), published_.list.begin(), published_.list.end(),
-                    [](const ForwardingPool& wanted, const ForwardingPool& now) { return wanted.name == now.name; });
+         std::equal(model.pools.begin(), model.pools.end(), published_.pools.begin(), published_.pools.end(),
+                    [](const ForwardingPool& pool, const PublishedPool& now) { return pool.name == now.pool.name; });
 }
 
 Status ImageWriter::place_pools(const ForwardingModel& model, Pending& pending) {
@@ -358,7 +358,7 @@ Status ImageWriter::place_pools(const ForwardingModel& model, Pending& pending) 
       pending.waits.resize(model.pools.size());
     }
     pending.waits[i] = true;
-    if (const Status placed = place_pool(published_.list[i], pending); !placed) return placed;
+    if (const Status placed = place_pool(published_.pools[i].pool, pending); !placed) return placed;
   }
   return {};
 }
@@ -464,17 +464,16 @@ void ImageWriter::remember(const ForwardingModel& model, Pending& pending) {
   published_.services = model.services;
   published_.counters = std::move(pending.counters);
   published_.hash_secret = model.hash_secret;
-  std::vector<ForwardingPool> list = model.pools;
-  for (std::size_t i = 0; i < pending.waits.size(); ++i)
-    if (pending.waits[i]) list[i] = std::move(published_.list[i]);
-  published_.list = std::move(list);
-  published_.pools.clear();
-  for (std::size_t i = 0; i < published_.list.size(); ++i) {
-    const ForwardingPool& pool = published_.list[i];
-    if (pool.slots.empty()) continue;
-    published_.pools.emplace(pool.slots.storage(),
-                             PublishedPool{pool.slots, pool.past, pool.members, pending.pools[i]});
+  std::vector<PublishedPool> pools;
+  pools.reserve(model.pools.size());
+  published_.positions.clear();
+  for (std::size_t i = 0; i < model.pools.size(); ++i) {
+    const bool waits = !pending.waits.empty() && pending.waits[i];
+    pools.push_back({waits ? std::move(published_.pools[i].pool) : model.pools[i], pending.pools[i]});
+    const ForwardingPool& pool = pools.back().pool;
+    if (!pool.slots.empty()) published_.positions.emplace(pool.slots.storage(), i);
   }
+  published_.pools = std::move(pools);
 }
 
 // Nothing of `pending` was reachable by a packet, so all of it goes back at once.

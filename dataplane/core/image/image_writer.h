@@ -100,9 +100,7 @@ class ImageWriter {
   using Uses = std::vector<std::uint32_t>;  // first lines, one per use
   struct Pending;
   struct PublishedPool {
-    SharedVector<std::uint16_t> slots;
-    SharedVector<PreviousOwners> past;
-    SharedVector<std::uint32_t> members;
+    ForwardingPool pool;
     PoolPlace place;
   };
   // What the active generation was made from, if this writer made it. Holds on to the storage of tables, so that they
@@ -113,8 +111,8 @@ class ImageWriter {
     SharedVector<std::uint32_t> backend_index;
     SharedVector<ForwardingService> services;
     SharedVector<std::uint32_t> counters;
-    std::unordered_map<const void*, PublishedPool> pools;  // by storage of the slots
-    std::vector<ForwardingPool> list;                      // all of them, in the order of the model
+    std::vector<PublishedPool> pools;                        // in the order of the model
+    std::unordered_map<const void*, std::size_t> positions;  // of pools, by the storage of their slots
     std::array<std::uint8_t, 16> hash_secret{};
   };
 
