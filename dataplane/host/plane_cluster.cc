@@ -45,9 +45,12 @@ ControlReply Plane::publish_reply(const ControlRequest& request) {
 }
 
 json::object Plane::publish_answer(std::string_view bytes) {
-  const auto refuse = [this](const Error& error) {
-    log_(fmt::format("publish refused: {}; generation {} of the cluster stays", error.context,
-                     source_.state ? source_.state->generation : 0));
+  const auto refuse = [this, before = forwarding_->writer().generation()](const Error& error) {
+    // ImageWriter::publish() may have switched to some of the tables.
+    const bool is_half_done = forwarding_->writer().generation() != before;
+    log_(fmt::format("publish refused: {}; generation {} of the cluster stays{}", error.context,
+                     source_.state ? source_.state->generation : 0,
+                     is_half_done ? " but for some tables, which the next publish finishes or takes back" : ""));
     return refused(error);
   };
   Result<DecodedState> decoded = decode_state(bytes, source_.state ? &*source_.state : nullptr);
