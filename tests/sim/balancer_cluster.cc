@@ -39,6 +39,15 @@ void BalancerCluster::found() {
   }
 }
 
+raft::Member BalancerCluster::add_balancer() {
+  const raft::Member member{raft::NodeId(world_.random.next()), raft::MemberRole::learner,
+                            "n" + std::to_string(balancers_.size() + 1), "192.0.2.1:7471"};
+  balancers_.push_back(std::make_unique<SimBalancer>(world_, options_, *this, cover_, member, raft::StoredState{}));
+  balancers_.back()->start_after(world_.up_to(milliseconds(500)));
+  newcomers_.insert(member.id);
+  return member;
+}
+
 void BalancerCluster::run_until(Time end) {
   while (!world_.oracle.failure() && world_.clock.run_next(end)) {
     // Between two things of one moment no packet comes.
@@ -51,7 +60,10 @@ void BalancerCluster::look() {
   is_look_due_ = false;
   std::vector<ChainCover::Forwarding> all;
   for (const auto& one : balancers_)
-    if (one->is_preferred()) all.push_back({one->name(), one->plane().form()});
+    if (one->is_preferred()) {
+      all.push_back({one->name(), one->plane().form()});
+      world_.counters.newcomers += newcomers_.erase(one->id());
+    }
   cover_.look(all);
 }
 

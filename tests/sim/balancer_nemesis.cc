@@ -4,6 +4,12 @@
 #include <fmt/format.h>
 
 namespace sluice::sim {
+namespace {
+
+// Of one run, those that have left among them: each costs as much to look after as the first.
+constexpr std::size_t balancers_max = 9;
+
+}  // namespace
 
 void BalancerNemesis::start() {
   const FaultRates& faults = options_.base.faults;
@@ -16,7 +22,7 @@ void BalancerNemesis::start() {
   every(options_.plane_crash, &BalancerNemesis::crash_plane);
   every(options_.plane_cut, &BalancerNemesis::cut_plane);
   every(options_.backend_death, &BalancerNemesis::kill_backend);
-  every(faults.membership, &BalancerNemesis::remove_member);
+  every(faults.membership, &BalancerNemesis::change_members);
 }
 
 void BalancerNemesis::every(Time mean, Fault fault) {
@@ -71,6 +77,21 @@ void BalancerNemesis::kill_backend() {
     cluster_.cover().backend_returns(identity);
     cluster_.look_later();
   });
+}
+
+void BalancerNemesis::change_members() {
+  if (world_.random.percent(40)) {
+    add_member();
+  } else {
+    remove_member();
+  }
+}
+
+// A machine of its own with an empty store, whether it is taken in or not.
+void BalancerNemesis::add_member() {
+  SimBalancer* asked = cluster_.any_running();
+  if (asked == nullptr || cluster_.balancers().size() >= balancers_max) return;
+  asked->add_member(cluster_.add_balancer());
 }
 
 // They run on, and nobody tells them. Fewer than half, so that a quorum is left whoever is down for a while.

@@ -29,6 +29,8 @@ class BalancerNemesis {
   void stall_disk();
   void partition();
   void kill_backend();
+  void change_members();
+  void add_member();
   void remove_member();
   void isolate(const SimBalancer& alone, const std::vector<SimBalancer*>& all);
   void split(const std::vector<SimBalancer*>& all);

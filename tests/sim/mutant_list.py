@@ -218,6 +218,11 @@ MUTANTS = [
            "  if (!is_fenced || !has_to_be_told) return;\n", "  if (!is_fenced || !has_to_be_told || true) return;\n"),
     Mutant("who is removed is not waited for", NODE + "generation_driver.cc",
            "  if (is_left_behind(*view.prepared, now)) return {};\n", "  (void)is_left_behind(*view.prepared, now);\n"),
+    Mutant("who has just been taken in is not waited for", NODE + "node.cc",
+           "  const GenerationStep step = board_.decide(view, members(), host_.uptime());\n",
+           "  std::vector<raft::NodeId> voters;\n  for (const raft::Member& one : known_.configuration.members)\n"
+           "    if (one.role == raft::MemberRole::voter) voters.push_back(one.id);\n"
+           "  const GenerationStep step = board_.decide(view, voters, host_.uptime());\n"),
     Mutant("who has been removed goes on getting leases", NODE + "node.cc",
            " || known_.configuration.find(from) == nullptr) return;", ") return;"),
     Mutant("an ACTIVATE on its way does not count", NODE + "node.cc",

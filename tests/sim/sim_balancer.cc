@@ -300,6 +300,13 @@ void SimBalancer::write(const model::Change& change, node::Done<node::WriteRecei
   deliver([change, done = std::move(done)](node::Node& node) { node.write(change, done); });
 }
 
+void SimBalancer::add_member(const raft::Member& member) {
+  if (!is_up()) return;
+  world_.trace.note([&] { return fmt::format("{} is asked to take {} in", name(), member.name); });
+  ++world_.counters.membership_changes;
+  deliver([member](node::Node& node) { node.add_member(member, [](const node::ApiResult<raft::LogIndex>&) {}); });
+}
+
 void SimBalancer::remove_member(const std::string& name) {
   if (!is_up()) return;
   world_.trace.note([&] { return fmt::format("{} is asked to remove {}", this->name(), name); });

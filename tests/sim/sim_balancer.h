@@ -62,6 +62,7 @@ class SimBalancer final : public node::NodeHost {
   // Nothing comes back if sluiced dies first.
   void write(const model::Change& change, node::Done<node::WriteReceipt> done);
   // Asks for it; whatever comes of that.
+  void add_member(const raft::Member& member);
   void remove_member(const std::string& name);
 
   // node::NodeHost

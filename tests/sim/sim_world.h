@@ -32,6 +32,7 @@ struct Counters {
   std::uint64_t reads = 0;
   std::uint64_t generations = 0;  // of balancers
   std::uint64_t outlived = 0;     // see ChainCover
+  std::uint64_t newcomers = 0;    // balancers that were taken in and forwarded
   std::uint64_t unhealable = 0;   // runs in which our own faults left no quorum alive
 
   Counters& operator+=(const Counters& other);

@@ -34,6 +34,7 @@ Counters& Counters::operator+=(const Counters& other) {
   reads += other.reads;
   generations += other.generations;
   outlived += other.outlived;
+  newcomers += other.newcomers;
   unhealable += other.unhealable;
   return *this;
 }
@@ -43,10 +44,10 @@ std::string text_of(const Counters& c) {
       "messages {} ({} lost), writes {} ({} lost by crashes), leaders {}, entries applied {}, snapshots installed {}, "
       "truncations {}, compactions {}, crashes {}, disk failures {}, damaged disks {}, pauses {}, partitions {}, "
       "membership changes {}, transfers {}, reads {}, without a living quorum {}; generations {}, flows past their "
-      "history {}",
+      "history {}, newcomers that forwarded {}",
       c.messages, c.dropped, c.batches, c.batches_lost, c.elections, c.commits, c.installs, c.truncations,
       c.compactions, c.crashes, c.disk_failures, c.rotten_disks, c.pauses, c.partitions, c.membership_changes,
-      c.transfers, c.reads, c.unhealable, c.generations, c.outlived);
+      c.transfers, c.reads, c.unhealable, c.generations, c.outlived, c.newcomers);
 }
 
 namespace {

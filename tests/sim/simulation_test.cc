@@ -81,8 +81,8 @@ TEST(Simulation, BalancersMeetEverything) {
   // Some flows are older than their slot's history, and very few checks are about such.
   EXPECT_GT(all.outlived, 60u);
   EXPECT_LT(100 * all.outlived, checks);
-  for (const std::uint64_t count :
-       {all.dropped, all.batches_lost, all.installs, all.compactions, all.crashes, all.pauses, all.partitions})
+  for (const std::uint64_t count : {all.dropped, all.batches_lost, all.installs, all.compactions, all.crashes,
+                                    all.pauses, all.partitions, all.membership_changes, all.newcomers})
     EXPECT_GT(count, 5u) << text_of(all);
 }
 
