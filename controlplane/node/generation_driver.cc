@@ -2,12 +2,14 @@
 #include "generation_driver.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::node {
 
 void GenerationDriver::start(Uptime now) {
   started_ = now;
-  dirty_since_.reset();
+  is_under_way_ = false;
+  rests_until_ = now;
   heard_.clear();
 }
 
@@ -43,17 +45,14 @@ bool GenerationDriver::is_within_lease(raft::NodeId node, Uptime now) const {
 GenerationStep GenerationDriver::decide(const GenerationView& view, const std::vector<raft::NodeId>& members,
                                         Uptime now) {
   if (!view.prepared) {
-    if (!view.is_dirty) {
-      dirty_since_.reset();
-      return {};
-    }
-    if (!dirty_since_) dirty_since_ = now;
-    if (now < *dirty_since_ + options_.batch) return {};
-    dirty_since_.reset();
-    return {GenerationStep::Kind::prepare, Generation(view.active.value() + 1), {}};
+    if (std::exchange(is_under_way_, false)) rests_until_ = now + options_.batch;
+    if (!view.is_dirty) return {};
+    if (now < rests_until_) return {GenerationStep::Kind::none, {}, {}, rests_until_};
+    return {GenerationStep::Kind::prepare, Generation(view.active.value() + 1), {}, {}};
   }
+  is_under_way_ = true;
   if (is_left_behind(*view.prepared, now)) return {};
-  GenerationStep step{GenerationStep::Kind::activate, *view.prepared, {}};
+  GenerationStep step{GenerationStep::Kind::activate, *view.prepared, {}, {}};
   for (const raft::NodeId node : members) {
     const auto found = heard_.find(node);
     const bool is_known = found != heard_.end();

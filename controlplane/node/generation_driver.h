@@ -33,8 +33,9 @@ struct PlaneProgress {
 struct GenerationStep {
   enum class Kind : std::uint8_t { none, prepare, activate } kind = Kind::none;
   Generation generation;
-  std::vector<raft::NodeId>
-      laggards;  // activate: those that are not waited for any longer; they have fenced themselves
+  // activate: those that are not waited for any longer; they have fenced themselves
+  std::vector<raft::NodeId> laggards;
+  std::optional<Uptime> due;  // none: a change waits until then, whatever happens meanwhile
 };
 
 // withheld: the balancer answers, but its plane does not follow, and its lease runs out.
@@ -45,7 +46,8 @@ class GenerationDriver {
   struct Options {
     Uptime lease{3000};
     Uptime margin = lease_margin;  // see there
-    // How long a change waits for others that come with it.
+    // From the end of one generation to the begin of the next: a change that comes alone goes at once, and a stream of
+    // them does not keep every balancer busy with a generation each.
     Uptime batch{0};
   };
   explicit GenerationDriver(const Options& options) : options_(options) {}
@@ -73,7 +75,8 @@ class GenerationDriver {
   };
   Options options_;
   Uptime started_{0};
-  std::optional<Uptime> dirty_since_;
+  bool is_under_way_ = false;  // a generation, as decide() saw last
+  Uptime rests_until_{0};      // nothing is prepared before
   std::map<raft::NodeId, Heard> heard_;
   std::map<raft::NodeId, Uptime> left_;  // and when
 };

@@ -344,7 +344,7 @@ void Node::drive_generations() {
   if (state.prepared()) view.prepared = Generation(state.prepared()->number);
   const GenerationStep step = board_.decide(view, members(), host_.uptime());
   if (step.kind == GenerationStep::Kind::none) {
-    if (view.is_dirty && !view.prepared) wake_after_batch();
+    if (step.due) wake_at(*step.due);
     return;
   }
   const std::pair<GenerationStep::Kind, std::uint64_t> wanted(step.kind, step.generation.value());
@@ -364,9 +364,9 @@ void Node::drive_generations() {
 }
 
 // A tick may be a while off, and somebody waits for the change.
-void Node::wake_after_batch() {
+void Node::wake_at(Uptime due) {
   if (batch_timer_) return;
-  batch_timer_ = host_.call_after(Uptime(replica_->state().policy().batch_ms), [this] {
+  batch_timer_ = host_.call_after(due - host_.uptime(), [this] {
     batch_timer_.reset();
     settle();
   });

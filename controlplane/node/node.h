@@ -138,7 +138,7 @@ class Node final : public ClusterPort, private ReplicaObserver {
   void drive_reports();
   void drive_fence();
   void drive_generations();
-  void wake_after_batch();
+  void wake_at(Uptime due);
   void drive_membership();
   void drive_watches();
   void tell_board(raft::NodeId only);

@@ -21,13 +21,21 @@ struct Driver : GenerationDriver {
   }
 };
 
-TEST(GenerationDriver, PreparesWhatWaitsAfterAMoment) {
+TEST(GenerationDriver, AChangeThatComesAloneGoesAtOnceAndOneBehindAnotherInAMoment) {
   Driver driver;
-  EXPECT_EQ(driver.decide({Generation(3), std::nullopt, false}, all, Uptime{10}).kind, Kind::none);
-  EXPECT_EQ(driver.decide({Generation(3), std::nullopt, true}, all, Uptime{20}).kind, Kind::none);
-  const GenerationStep step = driver.decide({Generation(3), std::nullopt, true}, all, Uptime{25});
+  GenerationStep step = driver.decide({Generation(3), std::nullopt, false}, all, Uptime{10});
+  EXPECT_EQ(step.kind, Kind::none);
+  EXPECT_FALSE(step.due);
+  step = driver.decide({Generation(3), std::nullopt, true}, all, Uptime{20});
   EXPECT_EQ(step.kind, Kind::prepare);
   EXPECT_EQ(step.generation, Generation(4));
+  driver.all_at(3, 4, Uptime{25});
+  EXPECT_EQ(driver.decide({Generation(3), Generation(4), true}, all, Uptime{25}).kind, Kind::activate);
+  step = driver.decide({Generation(4), std::nullopt, true}, all, Uptime{30});
+  EXPECT_EQ(step.kind, Kind::none);
+  EXPECT_EQ(step.due, Uptime{35});
+  EXPECT_EQ(driver.decide({Generation(4), std::nullopt, true}, all, Uptime{34}).kind, Kind::none);
+  EXPECT_EQ(driver.decide({Generation(4), std::nullopt, true}, all, Uptime{35}).kind, Kind::prepare);
 }
 
 TEST(GenerationDriver, ActivatesWhenAllKnow) {
