@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -34,6 +35,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t nodes = 3;
 constexpr std::uint16_t backends = 64;
+// Longer than the generation after a change takes.
+constexpr std::chrono::milliseconds rest_between{10};
 const std::string cluster_id = "commit";
 
 template <typename T>
@@ -184,16 +187,24 @@ class Cluster {
   std::vector<std::thread> threads_;
 };
 
-// Keeps so many writes of one weight each under way on the leader, for a time.
+// Keeps so many writes of one weight each under way on the leader, for a time; the next at once, or after a rest.
 class Load {
  public:
-  Load(Cluster& cluster, std::size_t leader, unsigned in_flight, std::chrono::milliseconds length)
-      : cluster_(cluster), leader_(leader), in_flight_(in_flight), until_(Clock::now() + length) {}
+  struct Pace {
+    unsigned in_flight = 1;
+    std::chrono::milliseconds rest{0};
+  };
+  Load(Cluster& cluster, std::size_t leader, const Pace& pace, std::chrono::milliseconds length)
+      : cluster_(cluster),
+        leader_(leader),
+        pace_(pace),
+        until_(Clock::now() + length),
+        rest_(cluster.context(leader)) {}
 
   // Latencies in milliseconds.
   std::vector<double> run() {
     boost::asio::post(cluster_.context(leader_), [this] {
-      for (unsigned i = 0; i < in_flight_; ++i) next();
+      for (unsigned i = 0; i < pace_.in_flight; ++i) next();
     });
     done_.get_future().wait();
     return std::move(took_);
@@ -216,20 +227,27 @@ class Load {
       took_.push_back(ms_since(began));
       --open_;
       // In a turn of its own: not from within the node's call.
-      boost::asio::post(cluster_.context(leader_), [this] {
-        if (Clock::now() < until_) return next();
-        if (open_ == 0 && !is_done_) {
-          is_done_ = true;
-          done_.set_value();
-        }
-      });
+      boost::asio::post(cluster_.context(leader_), [this] { after_one(); });
     });
+  }
+
+  void after_one() {
+    if (Clock::now() < until_) {
+      if (pace_.rest == std::chrono::milliseconds{0}) return next();
+      rest_.expires_after(pace_.rest);
+      return rest_.async_wait([this](const boost::system::error_code&) { next(); });
+    }
+    if (open_ == 0 && !is_done_) {
+      is_done_ = true;
+      done_.set_value();
+    }
   }
 
   Cluster& cluster_;
   std::size_t leader_;
-  unsigned in_flight_;
+  Pace pace_;
   Clock::time_point until_;
+  boost::asio::steady_timer rest_;  // with one in flight
   std::uint64_t sent_ = 0;
   std::uint64_t open_ = 0;
   bool is_done_ = false;
@@ -248,6 +266,32 @@ model::Change a_pool() {
   return change;
 }
 
+void write(Cluster& cluster, std::size_t leader, model::Change change) {
+  std::promise<void> applied;
+  boost::asio::post(cluster.context(leader), [&] {
+    change.author.name = "bench";
+    cluster.node(leader).write(change, [&](const node::ApiResult<node::WriteReceipt>& receipt) {
+      if (!receipt) {
+        std::fprintf(stderr, "cluster_commit: %s\n", receipt.error().message.c_str());
+        std::exit(1);
+      }
+      applied.set_value();
+    });
+  });
+  applied.get_future().wait();
+}
+
+struct Floor {
+  double alone = 0;
+  double together = 0;
+};
+
+void print_row(const char* what, std::vector<double>& took, const Floor& floor) {
+  const double p50 = percentile(took, 0.5);
+  std::printf("%-30s p50 %.3f ms (%.2f x fdatasync, %.2f x of %zu at once), p99 %.3f ms, %zu changes\n", what, p50,
+              p50 / floor.alone, p50 / floor.together, nodes, percentile(took, 0.99), took.size());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -259,31 +303,25 @@ int main(int argc, char** argv) {
   if (mkdtemp(folder.data()) == nullptr) return 1;
   Cluster cluster(folder);
   const std::size_t leader = cluster.leader();
-  std::promise<void> applied;
-  boost::asio::post(cluster.context(leader), [&] {
-    cluster.node(leader).write(a_pool(), [&](const node::ApiResult<node::WriteReceipt>& receipt) {
-      if (!receipt) std::fprintf(stderr, "cluster_commit: %s\n", receipt.error().message.c_str());
-      applied.set_value();
-    });
-  });
-  applied.get_future().wait();
+  write(cluster, leader, a_pool());
   const int count = seconds < 1 ? 20 : 500;
-  const double floor = floor_ms(folder, 1, count);
-  const double floor_together = floor_ms(folder, nodes, count);
-  std::vector<double> alone = Load(cluster, leader, 1, length).run();
+  const Floor floor{floor_ms(folder, 1, count), floor_ms(folder, nodes, count)};
+  std::printf("fdatasync of a page: p50 %.3f ms; %zu at once, as here on one disk: %.3f ms\n", floor.alone, nodes,
+              floor.together);
+
+  std::vector<double> in_a_row = Load(cluster, leader, {1}, length).run();
+  print_row("a change behind another:", in_a_row, floor);
+  std::vector<double> at_rest = Load(cluster, leader, {1, rest_between}, length).run();
+  print_row("a change on a cluster at rest:", at_rest, floor);
   const Clock::time_point began = Clock::now();
-  std::vector<double> together = Load(cluster, leader, in_flight, length).run();
+  std::vector<double> together = Load(cluster, leader, {in_flight}, length).run();
   const double rate = static_cast<double>(together.size()) / (ms_since(began) / 1000);
-  const double p50 = percentile(alone, 0.5);
-  std::printf("fdatasync of a page: p50 %.3f ms; %zu at once, as here on one disk: %.3f ms\n", floor, nodes,
-              floor_together);
-  std::printf("one change at a time: p50 %.3f ms (%.2f x fdatasync, %.2f x of %zu at once), p99 %.3f ms, %zu changes\n",
-              p50, p50 / floor, p50 / floor_together, nodes, percentile(alone, 0.99), alone.size());
   std::printf("%u in flight: %.0f changes/s, p50 %.3f ms, p99 %.3f ms\n", in_flight, rate, percentile(together, 0.5),
               percentile(together, 0.99));
+  const double p50 = percentile(in_a_row, 0.5);
   std::printf(
       "{\"fdatasync_ms\":%.4f,\"fdatasync_together_ms\":%.4f,\"commit_ms_p50\":%.4f,\"ratio\":%.2f,\"in_flight\":%u,"
       "\"per_second\":%.0f}\n",
-      floor, floor_together, p50, p50 / floor, in_flight, rate);
-  return alone.empty() || together.empty() ? 1 : 0;
+      floor.alone, floor.together, p50, p50 / floor.alone, in_flight, rate);
+  return in_a_row.empty() || at_rest.empty() || together.empty() ? 1 : 0;
 }
