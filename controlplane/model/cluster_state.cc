@@ -40,6 +40,13 @@ std::string shortened(const std::string& text, std::size_t bytes_max) {
   return text.size() <= bytes_max ? text : text.substr(0, bytes_max);
 }
 
+// In the same places, as often: weights may differ.
+bool has_addresses_of(const PoolConfig& pool, const PoolConfig& other) {
+  return pool.name == other.name &&
+         std::equal(pool.members.begin(), pool.members.end(), other.members.begin(), other.members.end(),
+                    [](const MemberConfig& a, const MemberConfig& b) { return a.address == b.address; });
+}
+
 template <typename Map>
 std::vector<std::string_view> names_of(const Map& map) {
   std::vector<std::string_view> names;
@@ -170,6 +177,10 @@ void ClusterState::index_service(const ServiceRecord& service, IndexStep step) {
 
 void ClusterState::set_pool(const std::string& name, SharedPoolConfig pool) {
   if (const auto found = pools_.find(name); found != pools_.end()) {
+    if (pool && has_addresses_of(*pool, *found->second)) {
+      found->second = std::move(pool);
+      return;
+    }
     index_pool(*found->second, IndexStep::leave);
     backends_count_ -= found->second->members.size();
     pools_.erase(found);

@@ -21,6 +21,19 @@ TEST(IpAddress, FamiliesNeverCompareEqual) {
   EXPECT_NE(IpAddress::parse("0.0.0.0").value(), IpAddress::parse("::").value());
 }
 
+TEST(IpAddress, OrderIsThatOfTheBytes) {
+  const std::array texts = {"0.0.0.0", "0.0.0.1", "1.0.0.0",   "10.0.0.2", "10.0.1.0", "255.255.255.255", "::",
+                            "::1",     "::ff00",  "0:0:0:1::", "1::",      "1::1",     "fe80::1",         "ffff::"};
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    for (std::size_t k = 0; k < texts.size(); ++k) {
+      const IpAddress a = IpAddress::parse(texts[i]).value();
+      const IpAddress b = IpAddress::parse(texts[k]).value();
+      EXPECT_EQ(a <=> b, i <=> k) << texts[i] << " and " << texts[k];
+      EXPECT_EQ(a == b, i == k);
+    }
+  }
+}
+
 TEST(IpAddress, ClassifiesMulticastAndLoopback) {
   EXPECT_TRUE(IpAddress::parse("224.0.0.1").value().is_multicast());
   EXPECT_TRUE(IpAddress::parse("ff02::1").value().is_multicast());

@@ -44,7 +44,7 @@ TEST(ColumnChanges, LeadFromOneTableToTheOther) {
   std::mt19937_64 random(testing::seed());
   for (int round = 0; round < 300; ++round) {
     SlotColumn before;
-    before.owners.resize(1 + random() % 300);
+    before.owners.resize(1 + random() % 3000);
     const auto slots = static_cast<std::uint32_t>(before.owners.size());
     for (std::uint32_t slot = 0; slot < slots; ++slot)
       if (random() % 3 == 0) change_randomly(before, slot, random);

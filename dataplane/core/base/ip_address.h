@@ -3,8 +3,10 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -40,9 +42,21 @@ class IpAddress {
   // RFC 5952 form for IPv6.
   [[nodiscard]] std::string to_string() const;
 
-  friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
+  friend bool operator==(const IpAddress&, const IpAddress&) = default;
+  // IPv4 first; then as numbers. Maps of 100,000 backends live on it: the default calls memcmp() for 16 bytes.
+  friend std::strong_ordering operator<=>(const IpAddress& a, const IpAddress& b) {
+    if (const auto by_family = a.family_ <=> b.family_; by_family != 0) return by_family;
+    if (const auto by_upper = a.number_at(0) <=> b.number_at(0); by_upper != 0) return by_upper;
+    return a.number_at(8) <=> b.number_at(8);
+  }
 
  private:
+  [[nodiscard]] std::uint64_t number_at(std::size_t byte) const {
+    std::uint64_t number = 0;
+    std::memcpy(&number, bytes_.data() + byte, sizeof number);
+    return std::endian::native == std::endian::little ? __builtin_bswap64(number) : number;
+  }
+
   IpFamily family_ = IpFamily::v4;
   std::array<std::uint8_t, 16> bytes_{};
 };

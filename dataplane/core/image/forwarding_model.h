@@ -48,6 +48,7 @@ struct ForwardingBackend {
 struct PreviousOwners {
   SlotIndex slot;
   std::array<std::uint16_t, SLUICE_PAST_MAX> members{};  // youngest first; SLUICE_MEMBER_NONE fills the rest
+  std::uint16_t always_zero = 0;  // instead of padding: tables are compared as bytes (column_changes.cc)
 };
 
 struct ForwardingPool {
