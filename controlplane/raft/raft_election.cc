@@ -12,11 +12,13 @@ bool Raft::Core::hears_leader() const {
   return leader() != NodeId() && elapsed_ticks_ < options_.election_ticks;
 }
 
-// Who is to go is needed until that is committed: perhaps nobody else has all entries (thesis, section 4.2.2).
+// Who is to go is needed until that is committed: perhaps nobody else has all entries (thesis, section 4.2.2). The
+// configuration before the newest was committed when that was proposed, whether this node knows it (any more) or not.
 bool Raft::Core::may_lead() const {
   const ConfigurationHistory& configurations = log_.configurations();
-  return configurations.newest().configuration.is_voter(options_.id) ||
-         (configurations.newest().index > log_.commit() && configurations.at(log_.commit()).is_voter(options_.id));
+  const ConfigurationHistory::Step& newest = configurations.newest();
+  if (newest.configuration.is_voter(options_.id)) return true;
+  return newest.index > log_.commit() && configurations.at(LogIndex(newest.index.value() - 1)).is_voter(options_.id);
 }
 
 void Raft::Core::restart_timer() {
