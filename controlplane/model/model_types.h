@@ -60,8 +60,8 @@ struct BalancerRecord {
 struct Policy {
   std::uint8_t deletions_percent_max = 30;  // 0 to 100: one change may delete that many of all backends without force
   // 0 to 1000: from the end of one generation to the begin of the next. A change that comes alone goes at once; those
-  // that come within this time, or while a generation is under way, share the next. 5: a tenth of what 64 writers at
-  // once take otherwise goes into tables that nobody needs, and no single change is later for it.
+  // that come within this time, or while a generation is under way, share the next. 5: writers in a row would pay for a
+  // generation each otherwise (1.3 ms instead of 0.5 for a change behind another).
   std::uint32_t batch_ms = 5;
   std::uint32_t lease_ms = 3000;  // 500 to 60000: a balancer not heard from for so long has fenced itself
   friend bool operator==(const Policy&, const Policy&) = default;

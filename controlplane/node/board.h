@@ -29,7 +29,7 @@ class Board {
       : first_sequence_(first_sequence), last_sequence_(first_sequence), lease_(options.lease), driver_(options) {}
 
   void set_lease(Uptime lease);
-  void set_batch(Uptime batch) { driver_.set_batch(batch); }
+  void set_rest(Uptime rest) { driver_.set_rest(rest); }
 
   // This node's own report, if it is due or differs from the last. The caller sends it to the leader, or to
   // heard_report() if it leads itself.

@@ -45,7 +45,7 @@ bool GenerationDriver::is_within_lease(raft::NodeId node, Uptime now) const {
 GenerationStep GenerationDriver::decide(const GenerationView& view, const std::vector<raft::NodeId>& members,
                                         Uptime now) {
   if (!view.prepared) {
-    if (std::exchange(is_under_way_, false)) rests_until_ = now + options_.batch;
+    if (std::exchange(is_under_way_, false)) rests_until_ = now + options_.rest;
     if (!view.is_dirty) return {};
     if (now < rests_until_) return {GenerationStep::Kind::none, {}, {}, rests_until_};
     return {GenerationStep::Kind::prepare, Generation(view.active.value() + 1), {}, {}};

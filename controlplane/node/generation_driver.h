@@ -35,7 +35,7 @@ struct GenerationStep {
   Generation generation;
   // activate: those that are not waited for any longer; they have fenced themselves
   std::vector<raft::NodeId> laggards;
-  std::optional<Uptime> due;  // none: a change waits until then, whatever happens meanwhile
+  std::optional<Uptime> due;  // of Kind::none: a change is there and has to wait until then
 };
 
 // withheld: the balancer answers, but its plane does not follow, and its lease runs out.
@@ -48,14 +48,14 @@ class GenerationDriver {
     Uptime margin = lease_margin;  // see there
     // From the end of one generation to the begin of the next: a change that comes alone goes at once, and a stream of
     // them does not keep every balancer busy with a generation each.
-    Uptime batch{0};
+    Uptime rest{0};
   };
   explicit GenerationDriver(const Options& options) : options_(options) {}
 
   // Leases that an earlier leader may have granted run until a whole lease from now.
   void start(Uptime now);
   void set_lease(Uptime lease) { options_.lease = lease; }
-  void set_batch(Uptime batch) { options_.batch = batch; }
+  void set_rest(Uptime rest) { options_.rest = rest; }
   void heard(raft::NodeId node, const PlaneProgress& progress, Uptime now, LeaseGrant lease);
   void keep_only(const std::vector<raft::NodeId>& members);
   // Every node's driver, whoever leads: a balancer that is removed forwards on until its lease is over, and whoever

@@ -86,8 +86,7 @@ void Node::on_snapshot_made(raft::SnapshotMeta meta, std::shared_ptr<const std::
 
 void Node::on_node_message(raft::NodeId from, const NodeMessage& message) {
   if (const auto* report = std::get_if<NodeReport>(&message)) {
-    // Whoever has been removed gets no lease any more: nobody waits for it.
-    if (!replica_->is_leader() || !replica_->has_state() || known_.configuration.find(from) == nullptr) return;
+    if (!replica_->is_leader() || !replica_->has_state() || !may_have_lease(from)) return;
     is_board_changed_ |= board_.heard_report(from, *report, host_.uptime());
     if (is_settled_leader()) tell_board(from);
   } else if (const auto* reply = std::get_if<ReportReply>(&message)) {
@@ -210,27 +209,33 @@ void Node::follow_roles() {
 
 void Node::follow_configuration() {
   const raft::RaftStatus status = replica_->status();
+  follow_committed(status);
   if (status.configuration == known_.configuration) return;
   for (const raft::Member& member : status.configuration.members)
     if (known_.configuration.find(member.id) == nullptr && !known_.configuration.members.empty())
       note("member", fmt::format("{} has joined", member.name));
   for (const raft::Member& member : known_.configuration.members)
-    if (status.configuration.find(member.id) == nullptr) {
-      note("member", fmt::format("{} has left", member.name));
-      board_.left(member.id, host_.uptime());
-    }
-  // When those were removed that this process never knew is not known: perhaps just now.
-  if (known_.configuration.members.empty())
-    for (const raft::NodeId removed : status.configuration.removed) board_.left(removed, host_.uptime());
+    if (status.configuration.find(member.id) == nullptr) note("member", fmt::format("{} has left", member.name));
   known_.configuration = status.configuration;
-  board_.keep_only(members());
+  board_.keep_only(awaited());
   host_.set_members(status.configuration);
+}
+
+// Whoever leads may have granted leases to one who goes until that is committed, whatever stood in this log meanwhile.
+// Of those that this process has not known as members, that may have been just now.
+void Node::follow_committed(const raft::RaftStatus& status) {
+  if (!status.is_configuration_committed || committed_ == status.configuration) return;
+  const std::vector<raft::NodeId>& before = committed_.removed;
+  for (const raft::NodeId removed : status.configuration.removed)
+    if (std::find(before.begin(), before.end(), removed) == before.end()) board_.left(removed, host_.uptime());
+  committed_ = status.configuration;
+  board_.keep_only(awaited());
 }
 
 void Node::follow_generations() {
   const model::ClusterState& state = replica_->state();
   board_.set_lease(Uptime(state.policy().lease_ms));
-  board_.set_batch(Uptime(state.policy().batch_ms));
+  board_.set_rest(Uptime(state.policy().batch_ms));
   if (state.newest_generation() == 0) return;
   const StatePhase phase = state.prepared() ? StatePhase::prepared : StatePhase::active;
   const std::pair<std::uint64_t, StatePhase> newest(state.newest_generation(), phase);
@@ -278,15 +283,18 @@ void Node::drive_reports() {
   const raft::RaftStatus status = replica_->status();
   if (status.leader == raft::NodeId{}) return;
   const Uptime now = host_.uptime();
-  const std::optional<NodeReport> report = board_.own_report(true_report(), now);
   if (status.role != raft::Role::leader) {
-    if (report) host_.send_node(status.leader, *report);
+    if (const auto report = board_.own_report(true_report(), now)) host_.send_node(status.leader, *report);
     return;
   }
-  if (report) is_board_changed_ |= board_.heard_report(status.id, *report, now);
+  // A leader that removes itself leads until that is committed, and is like anybody else who goes.
+  if (may_have_lease(status.id)) {
+    const std::optional<NodeReport> report = board_.own_report(true_report(), now);
+    if (report) is_board_changed_ |= board_.heard_report(status.id, *report, now);
+    if (is_settled_leader() && (report || is_board_changed_))
+      board_.heard_reply(board_.reply_to(status.id, needed_to_forward(), now, grant()), now);
+  }
   if (!is_settled_leader()) return;
-  if (report || is_board_changed_)
-    board_.heard_reply(board_.reply_to(status.id, needed_to_forward(), now, grant()), now);
   // Somebody waits on every balancer for "live on k of n".
   if (std::exchange(is_board_changed_, false))
     for (const raft::NodeId member : members())
@@ -295,6 +303,12 @@ void Node::drive_reports() {
 
 void Node::tell_board(raft::NodeId only) {
   host_.send_node(only, board_.reply_to(only, needed_to_forward(), host_.uptime(), grant()));
+}
+
+// Nobody waits for who has been removed, from the moment on that some log says so. And the entry that takes somebody in
+// may be lost until it is committed: the next leader would not know of it, and not wait.
+bool Node::may_have_lease(raft::NodeId node) const {
+  return known_.configuration.find(node) != nullptr && committed_.find(node) != nullptr;
 }
 
 Uptime Node::stall_max() const {
@@ -342,7 +356,7 @@ void Node::drive_generations() {
   const model::ClusterState& state = replica_->state();
   GenerationView view{Generation(state.active()->number), std::nullopt, state.has_pending()};
   if (state.prepared()) view.prepared = Generation(state.prepared()->number);
-  const GenerationStep step = board_.decide(view, members(), host_.uptime());
+  const GenerationStep step = board_.decide(view, awaited(), host_.uptime());
   if (step.kind == GenerationStep::Kind::none) {
     if (step.due) wake_at(*step.due);
     return;
@@ -365,9 +379,9 @@ void Node::drive_generations() {
 
 // A tick may be a while off, and somebody waits for the change.
 void Node::wake_at(Uptime due) {
-  if (batch_timer_) return;
-  batch_timer_ = host_.call_after(due - host_.uptime(), [this] {
-    batch_timer_.reset();
+  if (rest_timer_) return;
+  rest_timer_ = host_.call_after(due - host_.uptime(), [this] {
+    rest_timer_.reset();
     settle();
   });
 }
@@ -438,6 +452,14 @@ void Node::drive_watches() {
 std::vector<raft::NodeId> Node::members() const {
   std::vector<raft::NodeId> ids;
   for (const raft::Member& member : known_.configuration.members) ids.push_back(member.id);
+  return ids;
+}
+
+// All that may forward and be counted on to do so.
+std::vector<raft::NodeId> Node::awaited() const {
+  std::vector<raft::NodeId> ids = members();
+  for (const raft::Member& member : committed_.members)
+    if (known_.configuration.find(member.id) == nullptr) ids.push_back(member.id);
   return ids;
 }
 

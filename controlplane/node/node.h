@@ -133,6 +133,7 @@ class Node final : public ClusterPort, private ReplicaObserver {
   void ask_again();
   void follow_roles();
   void follow_configuration();
+  void follow_committed(const raft::RaftStatus& status);
   void follow_generations();
   void drive_plane();
   void drive_reports();
@@ -144,6 +145,7 @@ class Node final : public ClusterPort, private ReplicaObserver {
   void tell_board(raft::NodeId only);
   // A tick that comes later than this: the process stood still.
   [[nodiscard]] Uptime stall_max() const;
+  [[nodiscard]] bool may_have_lease(raft::NodeId node) const;
   [[nodiscard]] LeaseGrant grant() const;
   [[nodiscard]] Generation needed_to_forward() const;
   void propose_quietly(const model::Command& command);
@@ -151,6 +153,7 @@ class Node final : public ClusterPort, private ReplicaObserver {
   void note_outcome(const AppliedItem& item);
 
   [[nodiscard]] std::vector<raft::NodeId> members() const;
+  [[nodiscard]] std::vector<raft::NodeId> awaited() const;
   [[nodiscard]] std::string name_of(raft::NodeId node) const;
   [[nodiscard]] std::string no_leader_reason() const;
   [[nodiscard]] std::optional<raft::NodeId> find_member(std::string_view name) const;
@@ -173,8 +176,9 @@ class Node final : public ClusterPort, private ReplicaObserver {
   std::vector<Read> waiting_reads_;  // no leader confirmed them
   std::vector<std::pair<raft::ReadId, ReadOutcome>> finished_reads_;
   std::deque<Watch> watches_;
-  raft::RaftStatus known_;     // roles and members as last acted on
-  raft::LogIndex settled_at_;  // leader: once this is applied, everything that was committed before its term is
+  raft::RaftStatus known_;         // roles and members as last acted on
+  raft::Configuration committed_;  // the newest that every leader to come has, as far as is known here
+  raft::LogIndex settled_at_;      // leader: once this is applied, everything that was committed before its term is
   std::optional<std::pair<std::uint64_t, StatePhase>> wanted_;
   std::optional<std::pair<GenerationStep::Kind, std::uint64_t>> proposed_step_;
   raft::Term proposed_in_;
@@ -185,7 +189,7 @@ class Node final : public ClusterPort, private ReplicaObserver {
   bool is_fenced_ = false;
   Uptime unfenced_until_{0};  // as the host was told last; zero: nothing, or to fence
   bool is_board_changed_ = false;
-  std::unique_ptr<Subscription> batch_timer_;
+  std::unique_ptr<Subscription> rest_timer_;  // until a generation may follow the last
 };
 
 }  // namespace sluice::node

@@ -75,6 +75,76 @@ TEST(Fence, RequestsOfTwoLivesHaveNoNumberInCommon) {
   EXPECT_FALSE(is_answered);
 }
 
+// The entry that takes it in may be lost with the leader, and no other leader would wait for it.
+TEST(Fence, WhoIsNotTakenInForGoodGetsNoLease) {
+  NodeBed bed(2);
+  ASSERT_TRUE(bed.elect());
+  const std::size_t leader = *bed.leader();
+  bed.isolate(1 - leader);
+  const std::size_t added = bed.add_process("lb3");
+  bed.node(leader).add_member(bed.host(added).member(), [](const ApiResult<raft::LogIndex>&) {});
+  ASSERT_TRUE(bed.run_until([&] { return bed.node(added).replica().has_state(); }, Uptime{100}));
+  for (int i = 0; i < 10 && bed.node(leader).replica().is_leader(); ++i) {
+    bed.run_for(Uptime{10});
+    EXPECT_TRUE(bed.host(added).is_fenced());
+  }
+  bed.heal();
+  EXPECT_TRUE(bed.run_until([&] { return !bed.host(added).is_fenced(); }));
+}
+
+TEST(Fence, ALeaderThatRemovesItselfGrantsItselfNothing) {
+  NodeBed bed(2);
+  ASSERT_TRUE(bed.elect());
+  ASSERT_TRUE(bed.write(0, a_pool().operations));
+  ASSERT_TRUE(bed.run_until([&] { return is_live_everywhere(bed, 1); }));
+  const std::size_t leader = *bed.leader();
+  const Uptime before = bed.host(leader).unfenced_until;
+  ASSERT_TRUE(bed.run_until([&] { return bed.host(leader).unfenced_until > before; }));
+  bed.run_for(Board::report_interval - Uptime{50});
+  bed.isolate(1 - leader);
+  bed.node(leader).remove_member(bed.host(leader).member().name, [](const ApiResult<raft::LogIndex>&) {});
+  const Uptime granted = bed.host(leader).unfenced_until;
+  bed.run_for(Uptime{100});  // a report would have been due, and no follower has been missed yet
+  ASSERT_TRUE(bed.node(leader).replica().is_leader());
+  EXPECT_EQ(bed.host(leader).unfenced_until, granted);
+}
+
+// Its log may have said so before, by an entry that was lost; since then whoever was to go has led, and counted.
+TEST(Fence, WhoGoesIsWaitedForFromWhenThatIsCommitted) {
+  NodeBed bed(3);
+  ASSERT_TRUE(bed.elect());
+  ASSERT_TRUE(bed.write(0, a_pool().operations));
+  ASSERT_TRUE(bed.run_until([&] { return is_live_everywhere(bed, 1); }));
+  const std::size_t first = *bed.leader();
+  const std::size_t stays = (first + 1) % 3;
+  const std::size_t goes = (first + 2) % 3;
+  const auto ignore = [](const ApiResult<raft::LogIndex>&) {};
+  const auto lead = [&](std::size_t next) {
+    bed.node(*bed.leader()).transfer_leadership(bed.host(next).member().name, ignore);
+    return bed.run_until([&] { return bed.leader() == next; });
+  };
+  bed.isolate(first);
+  bed.node(first).remove_member(bed.host(goes).member().name, ignore);
+  ASSERT_TRUE(bed.run_until([&] { return bed.leader().has_value() && *bed.leader() != first; }));
+  ASSERT_TRUE(bed.leader() == goes || lead(goes));
+  bed.run_for(Uptime{6000});
+  ASSERT_FALSE(bed.host(goes).is_fenced());
+  bed.node(goes).remove_member(bed.host(goes).member().name, ignore);
+  bed.run_for(Uptime{20});
+  bed.heal();
+  bed.isolate(goes);
+  ASSERT_TRUE(bed.run_until([&] { return bed.leader() == stays; }));
+  ASSERT_TRUE(lead(first));
+  ASSERT_FALSE(bed.host(goes).is_fenced()) << "or nothing is seen here";
+  model::Change change = a_pool();
+  change.operations = {model::SetWeight{"web", "b1", 7}};
+  bed.node(first).write(std::move(change), [](const ApiResult<WriteReceipt>&) {});
+  ASSERT_TRUE(bed.run_until([&] {
+    EXPECT_TRUE(bed.node(first).replica().state().active()->number < 2 || bed.host(goes).is_fenced());
+    return bed.node(first).replica().state().active()->number >= 2;
+  }));
+}
+
 TEST(Fence, APlaneThatComesBackWithLessIsFencedUntilItHasCaughtUp) {
   NodeBed bed(3);
   ASSERT_TRUE(bed.elect());

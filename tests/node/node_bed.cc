@@ -49,9 +49,29 @@ std::optional<std::size_t> NodeBed::leader() const {
 
 // One tick of the clock, and all that follows from it.
 void NodeBed::step() {
-  now_ += Uptime{10};
+  run_timers_until(now_ + Uptime{10});
   for (std::size_t i = 0; i < hosts_.size(); ++i)
     if (!stopped_.contains(i)) hosts_[i]->node->on_tick();
+  drain();
+}
+
+void NodeBed::run_timers_until(Uptime end) {
+  drain();
+  while (!timers_.empty() && timers_.begin()->first <= end) {
+    const auto timer = timers_.extract(timers_.begin());
+    const Due& due = timer.mapped();
+    if (stopped_.contains(due.index)) {
+      timers_.emplace(end + Uptime{10}, due);
+      continue;
+    }
+    now_ = std::max(now_, timer.key());
+    if (const auto then = due.then.lock()) (*then)();
+    drain();
+  }
+  now_ = end;
+}
+
+void NodeBed::drain() {
   for (std::size_t guard = 0; !queue_.empty() && guard < 100000; ++guard) {
     const std::function<void()> action = std::move(queue_.front());
     queue_.pop_front();
@@ -196,8 +216,11 @@ void NodeBed::Host::explain(ExplainQuery, Done<std::string> done) {
   done(std::string("{}"));
 }
 
-std::unique_ptr<Subscription> NodeBed::Host::call_after(std::chrono::milliseconds, std::function<void()>) {
-  return std::make_unique<Subscription>();
+std::unique_ptr<Subscription> NodeBed::Host::call_after(std::chrono::milliseconds delay, std::function<void()> then) {
+  auto timer = std::make_unique<Timer>();
+  timer->then = std::make_shared<std::function<void()>>(std::move(then));
+  bed_.timers_.emplace(bed_.now_ + delay, Due{index_, timer->then});
+  return timer;
 }
 
 std::chrono::system_clock::time_point NodeBed::Host::wall_clock() const {

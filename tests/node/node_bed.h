@@ -33,6 +33,8 @@ class NodeBed {
   // Runs until `done`, at most so long; whether it came true.
   bool run_until(const std::function<bool()>& done, Uptime limit = Uptime{20000});
   void run_for(Uptime length);
+  // Timers, and what follows from them, and no tick.
+  void run_timers_until(Uptime end);
   bool elect();
 
   // Neither sends nor receives.
@@ -53,11 +55,20 @@ class NodeBed {
 
  private:
   friend class Host;
+  struct Timer final : Subscription {
+    std::shared_ptr<std::function<void()>> then;
+  };
+  struct Due {
+    std::size_t index = 0;  // whose
+    std::weak_ptr<std::function<void()>> then;
+  };
   void step();
+  void drain();
 
   Uptime now_{1000};
   std::vector<std::unique_ptr<Host>> hosts_;
   std::deque<std::function<void()>> queue_;
+  std::multimap<Uptime, Due> timers_;
   [[nodiscard]] bool is_deaf(std::size_t index) const { return cut_.contains(index) || stopped_.contains(index); }
 
   std::set<std::size_t> cut_;

@@ -175,6 +175,31 @@ TEST(Node, ChangesThatComeTogetherShareAGeneration) {
   EXPECT_LE(active_of(bed.node(0)), 3U);
 }
 
+// A tick may be as long as a generation takes.
+TEST(Node, AChangeBehindAnotherDoesNotWaitForATick) {
+  NodeBed bed(1);
+  ASSERT_TRUE(bed.elect());
+  ASSERT_TRUE(bed.write(0, a_service()));
+  ASSERT_TRUE(bed.run_until([&] { return all_planes_at(bed, 1); }));
+  bed.run_for(Uptime{50});
+  const auto put = [&](std::uint16_t weight) {
+    model::Change change;
+    change.author = {"tester", "admin", "unix"};
+    change.operations = {model::SetWeight{"web", "b1", weight}};
+    bed.node(0).write(std::move(change), [](const ApiResult<WriteReceipt>&) {});
+    bed.run_timers_until(bed.now());
+  };
+  put(50);
+  EXPECT_EQ(active_of(bed.node(0)), 2U) << "at once";
+  put(60);
+  EXPECT_EQ(active_of(bed.node(0)), 2U);
+  const Uptime rest(model::Policy{}.batch_ms);
+  bed.run_timers_until(bed.now() + rest - Uptime{1});
+  EXPECT_EQ(active_of(bed.node(0)), 2U);
+  bed.run_timers_until(bed.now() + Uptime{1});
+  EXPECT_EQ(active_of(bed.node(0)), 3U);
+}
+
 TEST(Node, WithoutAQuorumWritesAreRefusedWithinASecondAndForwardingGoesOn) {
   NodeBed bed(3);
   ASSERT_TRUE(bed.elect());
