@@ -44,8 +44,22 @@ raft::Member BalancerCluster::add_balancer() {
                             "n" + std::to_string(balancers_.size() + 1), "192.0.2.1:7471"};
   balancers_.push_back(std::make_unique<SimBalancer>(world_, options_, *this, cover_, member, raft::StoredState{}));
   balancers_.back()->start_after(world_.up_to(milliseconds(500)));
-  newcomers_.insert(member.id);
+  newcomers_.emplace(member.id, member);
   return member;
+}
+
+std::optional<raft::Member> BalancerCluster::any_newcomer() const {
+  const SimBalancer* leading = leader();
+  if (leading == nullptr) return std::nullopt;
+  const raft::Configuration configuration = leading->status().configuration;
+  std::vector<raft::Member> spare;
+  for (const auto& [id, member] : newcomers_) {
+    const auto& removed = configuration.removed;
+    if (configuration.find(id) == nullptr && std::find(removed.begin(), removed.end(), id) == removed.end())
+      spare.push_back(member);
+  }
+  if (spare.empty()) return std::nullopt;
+  return spare[world_.random.below(static_cast<std::uint32_t>(spare.size()))];
 }
 
 void BalancerCluster::run_until(Time end) {

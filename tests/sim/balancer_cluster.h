@@ -25,6 +25,8 @@ class BalancerCluster final : public BalancerPeers {
   void found();
   // Starts in a moment, and belongs to nobody. The member it would be.
   raft::Member add_balancer();
+  // One that has never forwarded and, as far as the leader knows, belongs to nobody.
+  [[nodiscard]] std::optional<raft::Member> any_newcomer() const;
   void run_until(Time end);
 
   [[nodiscard]] const std::vector<std::unique_ptr<SimBalancer>>& balancers() const { return balancers_; }
@@ -61,7 +63,7 @@ class BalancerCluster final : public BalancerPeers {
   const BalancerOptions& options_;
   ChainCover cover_;
   std::vector<std::unique_ptr<SimBalancer>> balancers_;
-  std::set<raft::NodeId> newcomers_;  // that have not forwarded yet
+  std::map<raft::NodeId, raft::Member> newcomers_;  // that have not forwarded yet
   std::set<std::pair<raft::NodeId, raft::NodeId>> cut_;
   std::uint64_t last_parcel_ = 0;
   std::map<std::uint64_t, Parcel> on_their_way_;  // by the order in which they were sent

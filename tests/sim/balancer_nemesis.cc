@@ -47,17 +47,15 @@ void BalancerNemesis::crash_all() {
 }
 
 void BalancerNemesis::crash_machine() {
-  cluster_.any()->lose_power(world_.between(milliseconds(100), seconds(3)));
+  victim()->lose_power(world_.between(milliseconds(100), seconds(3)));
 }
 
 void BalancerNemesis::crash_plane() {
-  cluster_.any()->crash_plane(
-      world_.up_to(world_.random.one_of({milliseconds(10), milliseconds(500), milliseconds(5000)})));
+  victim()->crash_plane(world_.up_to(world_.random.one_of({milliseconds(10), milliseconds(500), milliseconds(5000)})));
 }
 
 void BalancerNemesis::cut_plane() {
-  cluster_.any()->cut_plane(
-      world_.up_to(world_.random.one_of({milliseconds(10), milliseconds(500), milliseconds(5000)})));
+  victim()->cut_plane(world_.up_to(world_.random.one_of({milliseconds(10), milliseconds(500), milliseconds(5000)})));
 }
 
 void BalancerNemesis::pause() {
@@ -66,7 +64,7 @@ void BalancerNemesis::pause() {
 }
 
 void BalancerNemesis::stall_disk() {
-  cluster_.any()->stall_disk(seconds(2));
+  victim()->stall_disk(seconds(2));
 }
 
 void BalancerNemesis::kill_backend() {
@@ -79,28 +77,37 @@ void BalancerNemesis::kill_backend() {
   });
 }
 
+// Whoever is asked may not lead, nor belong to the cluster.
 void BalancerNemesis::change_members() {
-  if (world_.random.percent(40)) {
-    add_member();
+  SimBalancer* asked = cluster_.any_running();
+  if (asked == nullptr) return;
+  if (world_.random.percent(50)) {
+    add_member(*asked);
   } else {
-    remove_member();
+    remove_member(*asked);
   }
 }
 
-// A machine of its own with an empty store, whether it is taken in or not.
-void BalancerNemesis::add_member() {
-  SimBalancer* asked = cluster_.any_running();
-  if (asked == nullptr || cluster_.balancers().size() >= balancers_max) return;
-  asked->add_member(cluster_.add_balancer());
+// A machine with an empty store: one that was not taken in, or another one.
+void BalancerNemesis::add_member(SimBalancer& asked) {
+  if (const std::optional<raft::Member> spare = cluster_.any_newcomer(); spare && world_.random.percent(50)) {
+    asked.add_member(*spare);
+  } else if (cluster_.balancers().size() < balancers_max) {
+    asked.add_member(cluster_.add_balancer());
+  }
 }
 
-// They run on, and nobody tells them. Fewer than half, so that a quorum is left whoever is down for a while.
-void BalancerNemesis::remove_member() {
-  SimBalancer* asked = cluster_.any_running();
-  if (asked == nullptr || 2 * (removed_.size() + 1) >= cluster_.balancers().size()) return;
-  const std::string name = cluster_.any()->name();
-  removed_.insert(name);
-  asked->remove_member(name);
+// They run on, and nobody tells them. Some are left, or there is nothing to see: half as many as there were founders.
+void BalancerNemesis::remove_member(SimBalancer& asked) {
+  const SimBalancer* leading = cluster_.leader();
+  if (leading == nullptr || 2 * leading->status().configuration.members.size() <= options_.base.nodes) return;
+  asked.remove_member(victim()->name());
+}
+
+// Mostly one who belongs to the cluster.
+SimBalancer* BalancerNemesis::victim() {
+  SimBalancer* member = world_.random.percent(75) ? cluster_.any_member() : nullptr;
+  return member != nullptr ? member : cluster_.any();
 }
 
 void BalancerNemesis::partition() {
@@ -113,7 +120,7 @@ void BalancerNemesis::partition() {
       if (leading != nullptr) isolate(*leading, all);
       break;
     case 1:
-      isolate(*cluster_.any(), all);
+      isolate(*victim(), all);
       break;
     case 2:
       split(all);

@@ -2,9 +2,6 @@
 // Everything bad that happens to balancers, their planes, the network between them, and backends.
 #pragma once
 
-#include <set>
-#include <string>
-
 #include "balancer_cluster.h"
 
 namespace sluice::sim {
@@ -30,8 +27,9 @@ class BalancerNemesis {
   void partition();
   void kill_backend();
   void change_members();
-  void add_member();
-  void remove_member();
+  void add_member(SimBalancer& asked);
+  void remove_member(SimBalancer& asked);
+  [[nodiscard]] SimBalancer* victim();
   void isolate(const SimBalancer& alone, const std::vector<SimBalancer*>& all);
   void split(const std::vector<SimBalancer*>& all);
   void cut_ways(const std::vector<SimBalancer*>& all);
@@ -39,7 +37,6 @@ class BalancerNemesis {
   SimWorld& world_;
   const BalancerOptions& options_;
   BalancerCluster& cluster_;
-  std::set<std::string> removed_;  // or asked to be
 };
 
 }  // namespace sluice::sim

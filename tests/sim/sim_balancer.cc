@@ -323,6 +323,19 @@ void SimBalancer::send_node(raft::NodeId to, const node::NodeMessage& message) {
   peers_.send(id(), to, ParcelKind::node, node::encode_node_message(message));
 }
 
+std::unique_ptr<node::Subscription> SimBalancer::call_after(std::chrono::milliseconds delay,
+                                                            std::function<void()> then) {
+  struct Timer final : node::Subscription {
+    std::shared_ptr<const std::function<void()>> then;
+  };
+  auto timer = std::make_unique<Timer>();
+  timer->then = std::make_shared<const std::function<void()>>(std::move(then));
+  later(delay, [weak = std::weak_ptr(timer->then)](node::Node&) {
+    if (const auto alive = weak.lock()) (*alive)();
+  });
+  return timer;
+}
+
 Time SimBalancer::disk_time() {
   if (world_.is_healed) return Time(1) + world_.up_to(milliseconds(1));
   return std::max(Time(1) + world_.up_to(options_.base.fsync_max), stall_disk_until_ - world_.clock.now());

@@ -77,9 +77,7 @@ class SimBalancer final : public node::NodeHost {
   void set_members(const raft::Configuration&) override {}
   void explain(node::ExplainQuery, node::Done<std::string> done) override { done(std::string("{}")); }
   void back_up(node::SnapshotOrder, node::Done<std::shared_ptr<const std::string>>) override {}
-  std::unique_ptr<node::Subscription> call_after(std::chrono::milliseconds, std::function<void()>) override {
-    return std::make_unique<node::Subscription>();
-  }
+  std::unique_ptr<node::Subscription> call_after(std::chrono::milliseconds delay, std::function<void()> then) override;
   [[nodiscard]] node::Uptime uptime() const override;
   [[nodiscard]] std::chrono::system_clock::time_point wall_clock() const override;
   [[nodiscard]] std::uint64_t random() override { return world_.random.next(); }
