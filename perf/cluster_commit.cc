@@ -35,8 +35,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t nodes = 3;
 constexpr std::uint16_t backends = 64;
-// Longer than the generation after a change takes.
-constexpr std::chrono::milliseconds rest_between{10};
+// Longer than the generation after a change takes, and what has to lie between it and the next.
+constexpr std::chrono::milliseconds rest_between{20};
 const std::string cluster_id = "commit";
 
 template <typename T>
@@ -187,7 +187,8 @@ class Cluster {
   std::vector<std::thread> threads_;
 };
 
-// Keeps so many writes of one weight each under way on the leader, for a time; the next at once, or after a rest.
+// Keeps so many writes of one weight each under way on the leader, for a time; the next at once, or, with one under
+// way, after a rest.
 class Load {
  public:
   struct Pace {
@@ -267,18 +268,19 @@ model::Change a_pool() {
 }
 
 void write(Cluster& cluster, std::size_t leader, model::Change change) {
-  std::promise<void> applied;
-  boost::asio::post(cluster.context(leader), [&] {
+  // Shared: who waits may be gone before set_value() has returned.
+  const auto applied = std::make_shared<std::promise<void>>();
+  boost::asio::post(cluster.context(leader), [&cluster, leader, applied, change = std::move(change)]() mutable {
     change.author.name = "bench";
-    cluster.node(leader).write(change, [&](const node::ApiResult<node::WriteReceipt>& receipt) {
+    cluster.node(leader).write(std::move(change), [applied](const node::ApiResult<node::WriteReceipt>& receipt) {
       if (!receipt) {
         std::fprintf(stderr, "cluster_commit: %s\n", receipt.error().message.c_str());
         std::exit(1);
       }
-      applied.set_value();
+      applied->set_value();
     });
   });
-  applied.get_future().wait();
+  applied->get_future().wait();
 }
 
 struct Floor {

@@ -40,7 +40,7 @@ std::string shortened(const std::string& text, std::size_t bytes_max) {
   return text.size() <= bytes_max ? text : text.substr(0, bytes_max);
 }
 
-// In the same places, as often: weights may differ.
+// What the index has of a pool is its name and these; all else may differ.
 bool has_addresses_of(const PoolConfig& pool, const PoolConfig& other) {
   return pool.name == other.name &&
          std::equal(pool.members.begin(), pool.members.end(), other.members.begin(), other.members.end(),

@@ -71,6 +71,21 @@ TEST(ClusterState, RulesSeePoolsThatChangeTheirWeightsAtOnce) {
       "");
 }
 
+// What rules know of addresses goes with the pool, also after a change that leaves its addresses as they are.
+TEST(ClusterState, AddressesGoWithTheirPool) {
+  ClusterState state = small_cluster();
+  ASSERT_TRUE(applied(state, {PutPool{pool("other", {backend("b9", "10.0.9.9")})}}).ok());
+  ASSERT_TRUE(applied(state, {SetWeight{"other", "b9", 50}}).ok());
+  const auto service_at = [&](const char* address) {
+    return applied(state, {PutService{service("s", address, 80, "web")}}).code;
+  };
+  EXPECT_EQ(service_at("10.0.9.9"), OutcomeCode::invalid);
+  ASSERT_TRUE(applied(state, {PutBackend{"other", backend("b9", "10.0.9.10")}}).ok());
+  EXPECT_EQ(service_at("10.0.9.10"), OutcomeCode::invalid);
+  ASSERT_TRUE(applied(state, {DeletePool{"other"}}).ok());
+  EXPECT_EQ(service_at("10.0.9.10"), OutcomeCode::accepted);
+}
+
 TEST(ClusterState, RevisionsAreComparedAndNamed) {
   ClusterState state = small_cluster();
   Change late = change({SetWeight{"web", "b1", 1}});

@@ -26,7 +26,7 @@ class Directory:
         return os.path.join(REPOSITORY, self.name)
 
 
-PLAIN = Directory("build", {"werror": "true"})
+PLAIN = Directory("build", {"werror": "true", "debug": "false"})
 # The second compiler, the sanitizers and the fuzzer's instrumentation in one build: two would not fit the time.
 # -O1: at -O0 a fuzzer runs a fifth of the inputs. lundef: clang's sanitizers are linked into programs only.
 SANITIZED = Directory("build-asan", {"werror": "true", "b_sanitize": "address,undefined", "b_lundef": "false",
