@@ -83,7 +83,8 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def measure_changes(cluster, count: int, pools: int, backends: int, planes: int, first_weight: int = 50) -> list[float]:
+# Weights grow from one change to the next, from above those of the file: every one is a change.
+def measure_changes(cluster, count: int, pools: int, backends: int, planes: int, first_weight: int) -> list[float]:
     took = []
     for number in range(count):
         backend = 1 + number * 7919 % backends
@@ -95,13 +96,13 @@ def measure_changes(cluster, count: int, pools: int, backends: int, planes: int,
     return took
 
 
-def measure_commands(cluster, count: int, pools: int, backends: int, planes: int) -> list[float]:
+def measure_commands(cluster, count: int, pools: int, backends: int, planes: int, first_weight: int) -> list[float]:
     took = []
     for number in range(count):
         backend = 1 + number * 7919 % backends
         began = time.monotonic()
         said = cluster.balancers[number % len(cluster.balancers)].sluice(
-            "backend", "weight", f"p{(backend - 1) % pools}/b{backend}", str(150 + number), "--wait", "-o", "json")
+            "backend", "weight", f"p{(backend - 1) % pools}/b{backend}", str(first_weight + number), "--wait", "-o", "json")
         took.append((time.monotonic() - began) * 1000)
         assert json.loads(said)["live"]["live"] == planes, said
     return took
@@ -130,8 +131,9 @@ def measure(build: str, size: str, options: argparse.Namespace) -> dict:
             cluster.balancers[number - 1].write_config(f"{folder}/plane{number}.sock")
         cluster.__enter__()
         apply_seconds, _ = apply(cluster, folder, site(services, pools, backends))
-        changes = measure_changes(cluster, options.changes, pools, backends, options.balancers)
-        commands = measure_commands(cluster, options.changes, pools, backends, options.balancers)
+        scale = (pools, backends, options.balancers)
+        changes = measure_changes(cluster, options.changes, *scale, first_weight=101)
+        commands = measure_commands(cluster, options.changes, *scale, first_weight=101 + options.changes)
         many, generations = zip(*(apply(cluster, folder, site(services, pools, backends,
                                                               lambda n: weight if n <= min(500, backends) else 100))
                                   for weight in (60, 50)))
@@ -185,14 +187,14 @@ def plot(results: list[dict]) -> str:
                   f'<text x="{left - 8}" y="{y_of(power) + 4}" text-anchor="end">{10 ** power:,}</text>']
     for one, x in zip(results, xs):
         parts += [f'<text x="{x_of(x)}" y="{bottom + 18}" text-anchor="middle">{one["backends"]:,}</text>',
-                  f'<text x="{x_of(x)}" y="{bottom + 34}" text-anchor="middle" fill="#666">{one["pools"]} pools</text>']
-    for name, key, colour in series:
+                  f'<text x="{x_of(x)}" y="{bottom + 34}" text-anchor="middle" fill="#666">{one["pools"]} pool{"s" * (one["pools"] > 1)}</text>']
+    for place, (name, key, colour) in enumerate(series):
         points = [(x_of(x), y_of(math.log10(max(1, one[key])))) for one, x in zip(results, xs)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for (x, y), one in zip(points, results):
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"><title>{one[key]} MiB</title></circle>')
-        parts.append(f'<text x="{points[-1][0] + 8:.1f}" y="{points[-1][1] + 4:.1f}" fill="{colour}">{name}</text>')
+        parts.append(f'<text x="{left + 10}" y="{top + 16 + 16 * place}" fill="{colour}">{name}</text>')
     return "\n".join(parts + ["</svg>"]) + "\n"
 
 
