@@ -63,6 +63,16 @@ Result<ForwardingModel> first_model_of(const std::optional<ForwardingState>& sta
   return forwarding_model_of(state ? *state : ForwardingState{}, config.plane, nullptr);
 }
 
+Result<std::optional<SavedState>> read_saved_state(const std::string& path, const Log& log) {
+  Result<std::optional<SavedState>> saved = read_state_file(path);
+  if (!saved && saved.error().code == ErrorCode::invalid_argument)
+    return make_error(ErrorCode::conflict, saved.error().context +
+                                               "; it is left as it is. Move it away to start without "
+                                               "services until sluiced sends a state");
+  if (saved && *saved && !(*saved)->is_whole) log(path + ": what came last is torn or damaged, and left out");
+  return saved;
+}
+
 }  // namespace
 
 ConfigReading read_config_file(const std::string& path, Status (*check)(const Config& config)) {
@@ -90,7 +100,7 @@ Result<std::unique_ptr<Plane>> Plane::start(EventLoop& loop, const PlaneKind& ki
                                             Config config, Log log) {
   Source source;
   if (config.plane.control == ControlSource::cluster) {
-    Result<std::optional<SavedState>> saved = read_state_file(config.plane.state_file);
+    Result<std::optional<SavedState>> saved = read_saved_state(config.plane.state_file, log);
     if (!saved) return saved.error();
     if (*saved) source = {std::move((*saved)->state), (*saved)->saved_realtime_ns};
   }
@@ -104,9 +114,11 @@ Result<std::unique_ptr<Plane>> Plane::start(EventLoop& loop, const PlaneKind& ki
                                          std::move(*neighbours), std::move(*forwarding)));
   plane->model_ = std::move(*model);
   plane->source_ = std::move(source);
-  if (plane->is_of_cluster()) plane->keeper_ = std::make_unique<StateKeeper>(plane->config_.plane.state_file);
   // The socket first: it can be refused, and then the packets' road must not have changed.
   if (Status open = plane->server_.listen(plane->config_.plane.control_socket); !open) return open.error();
+  // Not before: another process of this configuration would be writing there.
+  if (plane->is_of_cluster())
+    plane->keeper_ = std::make_unique<StateKeeper>(plane->config_.plane.state_file, plane->source_.state);
   const std::vector<HopQuery> queries = queries_of(plane->model_.backends);
   plane->neighbours_.add(queries);
   plane->neighbours_.settle(queries, kind.settle_at_start);

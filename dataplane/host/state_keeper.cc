@@ -20,7 +20,16 @@ constexpr int pause_per_write = 9;
 
 }  // namespace
 
-StateKeeper::StateKeeper(std::string path) : path_(std::move(path)), thread_([this] { run(); }) {}
+// What changes an earlier process left are gone once the state file has them.
+StateKeeper::StateKeeper(std::string path, std::optional<ForwardingState> saved) : path_(std::move(path)) {
+  const std::vector<std::uint64_t> left = change_files_of(path_);
+  if (!left.empty()) {
+    number_ = left.back();
+    pending_ = std::move(saved);
+  }
+  begin_changes();
+  thread_ = std::thread([this] { run(); });
+}
 
 StateKeeper::~StateKeeper() {
   {
@@ -29,11 +38,15 @@ StateKeeper::~StateKeeper() {
   }
   changed_.notify_one();
   thread_.join();
+  if (changes_ && changes_->is_empty()) remove_change_file(path_, number_);
 }
 
-void StateKeeper::keep(ForwardingState state) {
+void StateKeeper::keep(ForwardingState state, std::string_view told) {
   {
     const std::lock_guard lock(mutex_);
+    if (changes_) {
+      if (const Status appended = changes_->append(told); !appended) problem_ = appended.error().context;
+    }
     pending_ = std::move(state);
   }
   changed_.notify_one();
@@ -50,6 +63,10 @@ void StateKeeper::run() {
     changed_.wait(lock, [this] { return pending_ || ends_; });
     if (!pending_) return;
     changed_.wait_until(lock, Clock::now() + settle, [this] { return ends_; });
+    lock.unlock();
+    // While the state file cannot be written, changes stay in one file.
+    if (is_written_ || !changes_) begin_changes();
+    lock.lock();
     const ForwardingState state = std::move(*pending_);
     pending_.reset();
     lock.unlock();
@@ -62,11 +79,30 @@ void StateKeeper::run() {
   }
 }
 
+// What is kept from here on goes to a new file: until then the old one has it.
+void StateKeeper::begin_changes() {
+  Result<ChangeFile> made = ChangeFile::create(path_, number_ + 1);
+  const std::lock_guard lock(mutex_);
+  if (!made) {
+    problem_ = made.error().context;
+    return;
+  }
+  ++number_;
+  changes_ = std::move(*made);
+}
+
 void StateKeeper::write(const ForwardingState& state) {
   const Status written = write_state_file(path_, state);
-  if (written) return;
+  is_written_ = written.has_value();
+  if (!written) return note(written.error());
+  for (const std::uint64_t number : change_files_of(path_)) {
+    if (number < number_) remove_change_file(path_, number);
+  }
+}
+
+void StateKeeper::note(const Error& error) {
   const std::lock_guard lock(mutex_);
-  problem_ = written.error().context;
+  problem_ = error.context;
 }
 
 }  // namespace sluice

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps the state file up to date beside the plane: a thread that encodes and writes, so that no answer waits for a
-// disk. Of states that come faster than they can be written only the last one is.
+// Keeps what the plane was told (state_file.h). Each state goes to a file of changes before it is acknowledged, so that
+// a process that is killed starts again with nothing less than it has acknowledged. A thread beside the plane writes
+// the state file anew, so that no answer waits for a disk: of states that come faster than that, only the last one.
 #pragma once
 
 #include <chrono>
@@ -8,33 +9,42 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "forwarding_state.h"
+#include "state_file.h"
 
 namespace sluice {
 
 class StateKeeper {
  public:
-  explicit StateKeeper(std::string path);
+  // `saved`: what was read from `path`, if anything was. Nobody else may write there from now on.
+  StateKeeper(std::string path, std::optional<ForwardingState> saved);
   StateKeeper(const StateKeeper&) = delete;
   StateKeeper& operator=(const StateKeeper&) = delete;
   // Writes what is still to be written.
   ~StateKeeper();
 
-  void keep(ForwardingState state);
+  // `told`: what encode_state() made of `state` for the one before. After the return the state outlives this process.
+  void keep(ForwardingState state, std::string_view told);
   // Why the last attempt failed, once.
   [[nodiscard]] std::optional<std::string> take_problem();
 
  private:
   void run();
+  void begin_changes();
   void write(const ForwardingState& state);
+  void note(const Error& error);
 
   const std::string path_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<ForwardingState> pending_;
   std::optional<std::string> problem_;
+  std::optional<ChangeFile> changes_;  // nothing: it could not be made
+  std::uint64_t number_ = 0;           // of the last file of changes; of the thread alone
+  bool is_written_ = true;             // the state file, at the last attempt; of the thread alone
   bool ends_ = false;
   std::thread thread_;  // last: it uses all of the above
 };

@@ -17,7 +17,7 @@
 #include "flow_text.h"
 #include "packet_replay.h"
 #include "replay_report.h"
-#include "saved_state.h"
+#include "state_file.h"
 #include "state_model.h"
 #include "static_model.h"
 
@@ -133,11 +133,10 @@ Result<sluice::ForwardingModel> read_model(const Options& options) {
     return sluice::make_error(ErrorCode::invalid_argument, fmt::format("{}: {}", options.config_file, what));
   }
   if (!is_of_cluster) return sluice::forwarding_model_of(*config);
-  const Result<std::string> content = read_file(options.state_file);
-  if (!content) return content.error();
-  const Result<sluice::ForwardingState> state = sluice::decode_saved_state(*content);
-  if (!state) return sluice::make_error(ErrorCode::invalid_argument, options.state_file + ": " + state.error().context);
-  return sluice::forwarding_model_of(*state, config->plane, nullptr);
+  const Result<std::optional<sluice::SavedState>> saved = sluice::read_state_file(options.state_file);
+  if (!saved) return saved.error();
+  if (!*saved) return sluice::make_error(ErrorCode::not_found, options.state_file + ": there is no such file");
+  return sluice::forwarding_model_of((*saved)->state, config->plane, nullptr);
 }
 
 // Creating the output empties it, and that must not be the input or the configuration.

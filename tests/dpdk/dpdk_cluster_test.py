@@ -56,3 +56,16 @@ def test_is_told_and_starts_again_with_it(bed):
     with bed.traffic(pps=2000) as counts:
         time.sleep(0.2)
     assert_nothing_lost(counts, 10)
+
+
+def test_killed_behind_its_answer(bed):
+    """The state file is written a moment later; what was acknowledged counts all the same."""
+    as_cluster(bed)
+    process = bed.start()
+    for number, phase in ((1, "active"), (2, "prepared"), (2, "active")):
+        with PlaneClient(bed.config.socket) as client:
+            assert client.publish(generation(number, phase))["ok"]
+        bed.stop(process, signal.SIGKILL)
+        process = bed.start()
+        status = bed.ask("status")["cluster"]
+        assert (status["generation"], status["phase"]) == (number, phase), status

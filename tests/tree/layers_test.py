@@ -23,7 +23,7 @@ LAYERS = {
     "dataplane/xdp": CORE | {ABI, "dataplane/host"},
     "dataplane/dpdk": CORE | {ABI, "dataplane/host"},
     "dataplane/backend": CORE | {ABI, "dataplane/host"},
-    "dataplane/replay": CORE | {ABI},
+    "dataplane/replay": CORE | {ABI, "dataplane/host"},
     "controlplane/raft": {"dataplane/core/base"},
     "controlplane/model": CORE | {ABI},
     "controlplane/node": CORE | {ABI, "controlplane/raft", "controlplane/model"},

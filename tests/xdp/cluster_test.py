@@ -120,6 +120,23 @@ def test_restarts_with_what_it_was_told(cluster, number):
         published(client, 2)
 
 
+def test_killed_behind_its_answer(cluster):
+    """The state file is written a moment later; what was acknowledged counts all the same."""
+    process = cluster.start()
+    with PlaneClient(cluster.config.socket) as client:
+        published(client, 1)
+    with cluster.traffic(pps=100000) as counts:
+        for number in range(2, 6):
+            for phase in ("prepared", "active"):
+                with PlaneClient(cluster.config.socket) as client:
+                    published(client, number, phase)
+                cluster.stop(process, signal.SIGKILL)
+                process = cluster.start()
+                status = cluster.ask("status")["cluster"]
+                assert (status["generation"], status["phase"]) == (number, phase), status
+    assert_nothing_lost(counts)
+
+
 def test_killed_while_it_publishes(cluster):
     """Whatever it was doing: packets go by the one or the other generation, and the file is whole."""
     import random

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::string_view magic = "SLUICEST";
 constexpr SipKey digest_key = sip_key("sluice-state-f01");
+constexpr SipKey change_key = sip_key("sluice-change-01");
 
 }  // namespace
 
@@ -38,6 +39,26 @@ Result<ForwardingState> decode_saved_state(std::string_view content) {
   if (!decoded) return decoded.error();
   if (!decoded->need.empty()) return make_error(ErrorCode::invalid_argument, "the saved state is not whole");
   return std::move(decoded->state);
+}
+
+std::string saved_change_head(std::string_view told) {
+  ByteWriter head;
+  head.put(std::uint64_t{told.size()});
+  head.put(siphash24(change_key, told));
+  return head.take();
+}
+
+ChangedState apply_saved_changes(std::optional<ForwardingState> state, std::string_view content) {
+  ByteReader reader(content);
+  while (reader.left() != 0) {
+    const auto length = reader.get<std::uint64_t>();
+    const auto digest = reader.get<std::uint64_t>();
+    const std::string_view told = reader.get_raw(length);
+    if (!reader.ok() || siphash24(change_key, told) != digest) return {std::move(state), false};
+    Result<DecodedState> decoded = decode_state(told, state ? &*state : nullptr);
+    if (decoded && decoded->need.empty()) state = std::move(decoded->state);
+  }
+  return {std::move(state), true};
 }
 
 }  // namespace sluice
