@@ -5,9 +5,10 @@
     perf/cluster_scale.py [--build DIR] [--balancers 3] [--changes 20] [--svg FILE] [-o json] [SERVICES/POOLS/BACKENDS ...]
 
 For each size: the file applied and live on every plane; then one weight changed at a time, from the request over the API to
-the answer that every plane has switched, and as many by the command line, its start and end included; a file with 500 changed
-weights, twice (the first gives tables their first histories); memory (VmHWM) of sluiced and of the plane; and
-a sluiced killed and started again, until it answers, with its state from snapshot and log. Needs root."""
+the answer that every plane has switched, and as many by the command line, its start and end included; as many large ones by
+the command line; a file with 500 changed weights, twice (the first gives tables their first histories); memory (VmHWM) of
+sluiced and of the plane; and a sluiced killed and started again, until it answers, with its state from snapshot and log. Needs
+root."""
 import argparse
 import json
 import math
@@ -83,26 +84,36 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-# Weights grow from one change to the next, from above those of the file: every one is a change.
-def measure_changes(cluster, count: int, pools: int, backends: int, planes: int, first_weight: int) -> list[float]:
+# Every one of them must be a change. Weights that grow by one, from above those of the file, move few slots each.
+def growing(first: int):
+    return lambda number: first + number
+
+
+def large(backends: int):
+    """Round after round of all backends, a fifth of the file's weight and nearly twice that by turns: a tenth of the slots of
+    ten backends moves each time, until every slot has previous owners."""
+    return lambda number: 180 if number // backends % 2 else 20
+
+
+def measure_changes(cluster, count: int, pools: int, backends: int, planes: int, weight_of) -> list[float]:
     took = []
     for number in range(count):
         backend = 1 + number * 7919 % backends
         path = f"/v1/pools/p{(backend - 1) % pools}/backends/b{backend}/weight?wait=generation&timeout=60s"
         began = time.monotonic()
-        status, answer = cluster.balancers[number % len(cluster.balancers)].ask("PUT", path, {"weight": first_weight + number}, timeout=90)
+        status, answer = cluster.balancers[number % len(cluster.balancers)].ask("PUT", path, {"weight": weight_of(number)}, timeout=90)
         took.append((time.monotonic() - began) * 1000)
         assert status == 200 and answer["changed"] and answer["live"]["live"] == planes, (status, answer)
     return took
 
 
-def measure_commands(cluster, count: int, pools: int, backends: int, planes: int, first_weight: int) -> list[float]:
+def measure_commands(cluster, count: int, pools: int, backends: int, planes: int, weight_of) -> list[float]:
     took = []
     for number in range(count):
         backend = 1 + number * 7919 % backends
         began = time.monotonic()
         said = cluster.balancers[number % len(cluster.balancers)].sluice(
-            "backend", "weight", f"p{(backend - 1) % pools}/b{backend}", str(first_weight + number), "--wait", "-o", "json")
+            "backend", "weight", f"p{(backend - 1) % pools}/b{backend}", str(weight_of(number)), "--wait", "-o", "json")
         took.append((time.monotonic() - began) * 1000)
         assert json.loads(said)["live"]["live"] == planes, said
     return took
@@ -132,8 +143,9 @@ def measure(build: str, size: str, options: argparse.Namespace) -> dict:
         cluster.__enter__()
         apply_seconds, _ = apply(cluster, folder, site(services, pools, backends))
         scale = (pools, backends, options.balancers)
-        changes = measure_changes(cluster, options.changes, *scale, first_weight=101)
-        commands = measure_commands(cluster, options.changes, *scale, first_weight=101 + options.changes)
+        changes = measure_changes(cluster, options.changes, *scale, growing(101))
+        commands = measure_commands(cluster, options.changes, *scale, growing(101 + options.changes))
+        many_slots = measure_commands(cluster, options.changes, *scale, large(backends))
         many, generations = zip(*(apply(cluster, folder, site(services, pools, backends,
                                                               lambda n: weight if n <= min(500, backends) else 100))
                                   for weight in (60, 50)))
@@ -143,6 +155,7 @@ def measure(build: str, size: str, options: argparse.Namespace) -> dict:
             "services": services, "pools": pools, "backends": backends, "apply_seconds": round(apply_seconds, 2),
             "change_ms_p50": round(statistics.median(changes), 1), "change_ms_p99": round(percentile(changes, 0.99), 1),
             "command_ms_p50": round(statistics.median(commands), 1), "command_ms_p99": round(percentile(commands, 0.99), 1),
+            "large_ms_p50": round(statistics.median(many_slots), 1), "large_ms_p99": round(percentile(many_slots, 0.99), 1),
             "changes_500_seconds": [round(one, 2) for one in many], "changes_500_generations": max(generations),
             "sluiced_mib": round(memory_mib(cluster.leader().process.pid)), "plane_mib": round(memory_mib(planes[0].pid)),
         }

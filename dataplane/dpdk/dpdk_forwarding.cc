@@ -231,16 +231,15 @@ std::string DpdkForwarding::interface_of(std::size_t port) const {
   return device_argument(device, "iface");
 }
 
-Result<NextHop> DpdkForwarding::next_hop_of(const ResolvedHop& hop) const {
+Result<std::uint32_t> DpdkForwarding::interface_number(std::uint32_t kernel_index) const {
   for (std::size_t i = 0; i < ports_.size(); ++i) {
     const std::string interface = interface_of(i);
-    if (interface.empty() || if_nametoindex(interface.c_str()) != hop.interface) continue;
+    if (interface.empty() || if_nametoindex(interface.c_str()) != kernel_index) continue;
     // With one port "out the way it came" is the same. The source is the kernel's for this interface: the port's own.
-    const auto number = static_cast<std::uint32_t>(ports_.size() == 1 ? 0 : i + 1);
-    return NextHop{hop.destination_mac, hop.source_mac, number};
+    return static_cast<std::uint32_t>(ports_.size() == 1 ? 0 : i + 1);
   }
   char name[IF_NAMESIZE] = "?";
-  if_indextoname(hop.interface, name);
+  if_indextoname(kernel_index, name);
   return make_error(
       ErrorCode::not_found,
       fmt::format("the route leads by {}, which is no port of this plane and no port's kernel_interface", name));

@@ -39,7 +39,7 @@ class DpdkForwarding final : public Forwarding {
   bool tick(Clock::time_point now) override;
   void detach() override;
 
-  [[nodiscard]] Result<NextHop> next_hop_of(const ResolvedHop& hop) const override;
+  [[nodiscard]] Result<std::uint32_t> interface_number(std::uint32_t kernel_index) const override;
   [[nodiscard]] ImageWriter& writer() override { return *live_->writer; }
   [[nodiscard]] const ImageWriter& writer() const override { return *live_->writer; }
   [[nodiscard]] std::uint64_t memory_bytes() const override { return live_->memory.bytes(); }

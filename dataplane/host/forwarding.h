@@ -46,9 +46,9 @@ class Forwarding {
   // Takes packets no longer and removes whatever would outlive the process.
   virtual void detach() = 0;
 
-  // The kernel's way to a backend as this plane's image stores it. Already by the wanted configuration while publish()
-  // asks. The error says why packets cannot go that way.
-  [[nodiscard]] virtual Result<NextHop> next_hop_of(const ResolvedHop& hop) const = 0;
+  // What NextHop::interface says of packets that leave by the kernel's interface of that index. Already by the wanted
+  // configuration while publish() asks. The error says why packets cannot go that way. Asks the kernel.
+  [[nodiscard]] virtual Result<std::uint32_t> interface_number(std::uint32_t kernel_index) const = 0;
 
   [[nodiscard]] virtual ImageWriter& writer() = 0;
   [[nodiscard]] virtual const ImageWriter& writer() const = 0;

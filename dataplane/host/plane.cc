@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "control_json.h"
@@ -178,17 +179,32 @@ void Plane::on_neighbours() {
   write_hops(&only);
 }
 
-// The error says why there is none, or none yet.
-Result<NextHop> Plane::next_hop_of(const ForwardingBackend& backend) const {
-  const HopState* state = neighbours_.find(query_of(backend));
-  if (state == nullptr) return make_error(ErrorCode::not_found, "not looked up yet");
-  if (!state->hop) return make_error(ErrorCode::not_found, state->problem);
-  return forwarding_->next_hop_of(*state->hop);
-}
+// For one pass over backends: thousands of them lead out by a few interfaces, and each is looked up in the kernel once.
+class Plane::WaysOut {
+ public:
+  explicit WaysOut(const Plane& plane) : plane_(plane) {}
+
+  // The error says why there is none, or none yet.
+  Result<NextHop> to(const ForwardingBackend& backend) {
+    const HopState* state = plane_.neighbours_.find(query_of(backend));
+    if (state == nullptr) return make_error(ErrorCode::not_found, "not looked up yet");
+    if (!state->hop) return make_error(ErrorCode::not_found, state->problem);
+    const ResolvedHop& hop = *state->hop;
+    auto known = numbers_.find(hop.interface);
+    if (known == numbers_.end())
+      known = numbers_.emplace(hop.interface, plane_.forwarding_->interface_number(hop.interface)).first;
+    if (!known->second) return known->second.error();
+    return NextHop{hop.destination_mac, hop.source_mac, *known->second};
+  }
+
+ private:
+  const Plane& plane_;
+  std::map<std::uint32_t, Result<std::uint32_t>> numbers_;  // by the kernel's index
+};
 
 ImageWriter::NextHopOf Plane::next_hops() const {
-  return [this](const ForwardingBackend& backend) -> std::optional<NextHop> {
-    const Result<NextHop> next_hop = next_hop_of(backend);
+  return [ways = WaysOut(*this)](const ForwardingBackend& backend) mutable -> std::optional<NextHop> {
+    const Result<NextHop> next_hop = ways.to(backend);
     if (!next_hop) return std::nullopt;
     return *next_hop;
   };
@@ -197,13 +213,14 @@ ImageWriter::NextHopOf Plane::next_hops() const {
 // nullptr: all.
 void Plane::write_hops(const std::set<HopQuery>* only) {
   if (only != nullptr && only->empty()) return;
+  WaysOut ways(*this);
   for (const ForwardingBackend& backend : model_.backends) {
     const HopQuery query = query_of(backend);
     if (only != nullptr && !only->contains(query)) continue;
     const std::optional<BackendIndex> index = forwarding_->writer().find_backend(backend.key);
     const HopState* state = neighbours_.find(query);
     if (!index || state == nullptr) continue;
-    if (const Result<NextHop> next_hop = next_hop_of(backend))
+    if (const Result<NextHop> next_hop = ways.to(backend))
       forwarding_->writer().set_next_hop(*index, *next_hop);
     else if (!state->is_pending)  // while the kernel asks, what an earlier process knew may serve
       forwarding_->writer().clear_next_hop(*index);
@@ -225,10 +242,11 @@ PlaneStatus Plane::status() const {
     status.cluster = ClusterStatus{source_.state->generation, source_.state->phase, source_.state->table_hash,
                                    source_.told_realtime_ns};
   }
+  WaysOut ways(*this);
   for (std::size_t pool = 0; pool < model_.pools.size(); ++pool) {
     const ForwardingPool& forwarding = model_.pools[pool];
     for (std::size_t member = 0; member < forwarding.members.size(); ++member) {
-      const Result<NextHop> next_hop = next_hop_of(model_.backends[forwarding.members[member]]);
+      const Result<NextHop> next_hop = ways.to(model_.backends[forwarding.members[member]]);
       if (next_hop) continue;
       status.unresolved.push_back({forwarding.name + "/" + forwarding.member_names[member], next_hop.error().context});
     }

@@ -77,7 +77,7 @@ class Plane {
 
   void on_neighbours();
   void write_hops(const std::set<HopQuery>* only);
-  [[nodiscard]] Result<NextHop> next_hop_of(const ForwardingBackend& backend) const;
+  class WaysOut;
   [[nodiscard]] ImageWriter::NextHopOf next_hops() const;
 
   EventLoop& loop_;

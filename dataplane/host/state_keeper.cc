@@ -10,18 +10,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A weight that is moved step by step makes several generations a second, and the largest state is 80 MiB.
-constexpr std::chrono::seconds pause_min{1};
-// A generation comes as two states, some ten milliseconds apart, and packets should not wait for the disk: one write
-// for both, once they are there.
-constexpr std::chrono::milliseconds settle{200};
-// A disk that is busy with this at most a tenth of the time.
-constexpr int pause_per_write = 9;
-
 }  // namespace
 
 // What changes an earlier process left are gone once the state file has them.
-StateKeeper::StateKeeper(std::string path, std::optional<ForwardingState> saved) : path_(std::move(path)) {
+StateKeeper::StateKeeper(std::string path, std::optional<ForwardingState> saved, KeeperPace pace)
+    : path_(std::move(path)), pace_(pace) {
   const std::vector<std::uint64_t> left = change_files_of(path_);
   if (!left.empty()) {
     number_ = left.back();
@@ -62,7 +55,7 @@ void StateKeeper::run() {
   while (true) {
     changed_.wait(lock, [this] { return pending_ || ends_; });
     if (!pending_) return;
-    changed_.wait_until(lock, Clock::now() + settle, [this] { return ends_; });
+    changed_.wait_until(lock, Clock::now() + pace_.settle, [this] { return ends_; });
     lock.unlock();
     // While the state file cannot be written, changes stay in one file.
     if (is_written_ || !changes_) begin_changes();
@@ -74,7 +67,7 @@ void StateKeeper::run() {
     write(state);
     const Clock::time_point end = Clock::now();
     lock.lock();
-    const Clock::duration pause = std::max<Clock::duration>(pause_min, pause_per_write * (end - begin));
+    const Clock::duration pause = std::max<Clock::duration>(pace_.pause_min, pace_.pause_per_write * (end - begin));
     changed_.wait_until(lock, end + pause, [this] { return ends_; });
   }
 }

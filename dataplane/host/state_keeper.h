@@ -17,10 +17,21 @@
 
 namespace sluice {
 
+// When the state file is written anew.
+struct KeeperPace {
+  // A generation comes as two states, and a file of changes has both: what the planes have to do for it goes first.
+  std::chrono::milliseconds settle{2000};
+  // A weight that is moved step by step makes several generations a second, and the largest state is 80 MiB: a disk and
+  // a CPU that are busy with this at most a twentieth of the time. After the host's power has failed, so much is
+  // missing.
+  std::chrono::milliseconds pause_min{5000};
+  int pause_per_write = 19;
+};
+
 class StateKeeper {
  public:
   // `saved`: what was read from `path`, if anything was. Nobody else may write there from now on.
-  StateKeeper(std::string path, std::optional<ForwardingState> saved);
+  StateKeeper(std::string path, std::optional<ForwardingState> saved, KeeperPace pace = {});
   StateKeeper(const StateKeeper&) = delete;
   StateKeeper& operator=(const StateKeeper&) = delete;
   // Writes what is still to be written.
@@ -38,6 +49,7 @@ class StateKeeper {
   void note(const Error& error);
 
   const std::string path_;
+  const KeeperPace pace_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<ForwardingState> pending_;

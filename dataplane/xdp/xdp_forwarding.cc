@@ -255,10 +255,10 @@ Result<std::string> XdpForwarding::detach_left(const Config& config) {
   return std::string(detached_text);
 }
 
-Result<NextHop> XdpForwarding::next_hop_of(const ResolvedHop& hop) const {
+Result<std::uint32_t> XdpForwarding::interface_number(std::uint32_t kernel_index) const {
   // With one interface "out the way it came" is the same, and the cheaper verdict (XDP_TX).
-  const bool is_the_only = interfaces_.size() == 1 && if_nametoindex(interfaces_.front().c_str()) == hop.interface;
-  return NextHop{hop.destination_mac, hop.source_mac, is_the_only ? 0 : hop.interface};
+  const bool is_the_only = interfaces_.size() == 1 && if_nametoindex(interfaces_.front().c_str()) == kernel_index;
+  return is_the_only ? 0 : kernel_index;
 }
 
 std::string_view XdpForwarding::fixed_key_changed(const Config& running, const Config& wanted) const {

@@ -41,7 +41,7 @@ class XdpForwarding final : public Forwarding {
   // Takes the program off everywhere and removes every pin.
   void detach() override;
 
-  [[nodiscard]] Result<NextHop> next_hop_of(const ResolvedHop& hop) const override;
+  [[nodiscard]] Result<std::uint32_t> interface_number(std::uint32_t kernel_index) const override;
   [[nodiscard]] ImageWriter& writer() override { return *live_->writer; }
   [[nodiscard]] const ImageWriter& writer() const override { return *live_->writer; }
   [[nodiscard]] std::uint64_t memory_bytes() const override { return live_->maps.sizes().bytes(); }

@@ -56,9 +56,9 @@ class FakeForwarding final : public Forwarding {
   }
   bool tick(Clock::time_point) override { return std::exchange(script.ways_changed, false); }
   void detach() override { script.detached = true; }
-  [[nodiscard]] Result<NextHop> next_hop_of(const ResolvedHop& hop) const override {
+  [[nodiscard]] Result<std::uint32_t> interface_number(std::uint32_t) const override {
     if (!script.way_error.empty()) return make_error(ErrorCode::not_found, script.way_error);
-    return NextHop{hop.destination_mac, hop.source_mac, script.interface};
+    return script.interface;
   }
   [[nodiscard]] ImageWriter& writer() override { return writer_; }
   [[nodiscard]] const ImageWriter& writer() const override { return writer_; }
