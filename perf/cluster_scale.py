@@ -149,7 +149,7 @@ def measure(build: str, size: str, options: argparse.Namespace) -> dict:
         many, generations = zip(*(apply(cluster, folder, site(services, pools, backends,
                                                               lambda n: weight if n <= min(500, backends) else 100))
                                   for weight in (60, 50)))
-        victim = next(one for one in cluster.balancers if one is not cluster.leader())
+        victim = next((one for one in cluster.balancers if one is not cluster.leader()), cluster.balancers[0])
         wait_for("all caught up", cluster.caught_up)
         result = {
             "services": services, "pools": pools, "backends": backends, "apply_seconds": round(apply_seconds, 2),

@@ -153,11 +153,11 @@ void encode_change(benchmark::State& state) {
 
 // A plane that starts: the kept file -> state -> model -> image.
 void start_from_file(benchmark::State& state) {
-  const std::string content = encode_saved_state(cluster_of(static_cast<std::uint32_t>(state.range(0)))).value();
+  const std::string content = encode_saved_state(cluster_of(static_cast<std::uint32_t>(state.range(0))), 1, 0).value();
   for (auto _ : state) {
-    const Result<ForwardingState> saved = decode_saved_state(content);
+    const Result<SavedState> saved = decode_saved_state(content);
     if (!saved) wrong_result("is not understood");
-    const PlaneLike plane(*saved);
+    const PlaneLike plane(*saved->state);
     benchmark::DoNotOptimize(plane.state().generation);
   }
   state.counters["bytes"] = static_cast<double>(content.size());

@@ -64,13 +64,14 @@ Result<ForwardingModel> first_model_of(const std::optional<ForwardingState>& sta
   return forwarding_model_of(state ? *state : ForwardingState{}, config.plane, nullptr);
 }
 
-Result<std::optional<SavedState>> read_saved_state(const std::string& path, const Log& log) {
-  Result<std::optional<SavedState>> saved = read_state_file(path);
+Result<SavedState> read_saved_state(const std::string& path, const Log& log) {
+  Result<SavedState> saved = read_state_file(path);
   if (!saved && saved.error().code == ErrorCode::invalid_argument)
     return make_error(ErrorCode::conflict, saved.error().context +
-                                               "; it is left as it is. Move it away to start without "
-                                               "services until sluiced sends a state");
-  if (saved && *saved && !(*saved)->is_whole) log(path + ": what came last is torn or damaged, and left out");
+                                               "; it is left as it is. Move it and its .changes away "
+                                               "to start without services until sluiced sends a state");
+  if (saved && !saved->is_whole)
+    log(path + ": what came last is damaged or missing in its .changes, and this starts with what came before");
   return saved;
 }
 
@@ -99,13 +100,17 @@ ConfigReading read_config_file(const std::string& path, Status (*check)(const Co
 
 Result<std::unique_ptr<Plane>> Plane::start(EventLoop& loop, const PlaneKind& kind, const std::string& config_file,
                                             Config config, Log log) {
-  Source source;
+  std::optional<StateFileLock> lock;
+  SavedState saved;
   if (config.plane.control == ControlSource::cluster) {
-    Result<std::optional<SavedState>> saved = read_saved_state(config.plane.state_file, log);
-    if (!saved) return saved.error();
-    if (*saved) source = {std::move((*saved)->state), (*saved)->saved_realtime_ns};
+    Result<StateFileLock> taken = StateFileLock::take(config.plane.state_file);
+    if (!taken) return taken.error();
+    lock = std::move(*taken);
+    Result<SavedState> read = read_saved_state(config.plane.state_file, log);
+    if (!read) return read.error();
+    saved = std::move(*read);
   }
-  Result<ForwardingModel> model = first_model_of(source.state, config);
+  Result<ForwardingModel> model = first_model_of(saved.state, config);
   if (!model) return model.error();
   Result<std::unique_ptr<Forwarding>> forwarding = kind.open(config, *model, log);
   if (!forwarding) return forwarding.error();
@@ -114,12 +119,12 @@ Result<std::unique_ptr<Plane>> Plane::start(EventLoop& loop, const PlaneKind& ki
   std::unique_ptr<Plane> plane(new Plane(loop, kind, config_file, std::move(config), std::move(log),
                                          std::move(*neighbours), std::move(*forwarding)));
   plane->model_ = std::move(*model);
-  plane->source_ = std::move(source);
+  plane->source_ = {saved.state, saved.told_realtime_ns};
+  plane->state_lock_ = std::move(lock);
   // The socket first: it can be refused, and then the packets' road must not have changed.
   if (Status open = plane->server_.listen(plane->config_.plane.control_socket); !open) return open.error();
-  // Not before: another process of this configuration would be writing there.
   if (plane->is_of_cluster())
-    plane->keeper_ = std::make_unique<StateKeeper>(plane->config_.plane.state_file, plane->source_.state);
+    plane->keeper_ = std::make_unique<StateKeeper>(plane->config_.plane.state_file, std::move(saved));
   const std::vector<HopQuery> queries = queries_of(plane->model_.backends);
   plane->neighbours_.add(queries);
   plane->neighbours_.settle(queries, kind.settle_at_start);
@@ -157,7 +162,7 @@ Plane::Clock::time_point Plane::tick(Clock::time_point now) {
   if (now >= neighbours_.next_deadline()) on_neighbours();
   if (forwarding_->tick(now)) write_hops(nullptr);
   if (const auto problem = keeper_ ? keeper_->take_problem() : std::nullopt)
-    log_("the cluster's state is not kept for a restart: " + *problem);
+    log_("keeping the cluster's state for a restart: " + *problem);
   server_.sweep(now);
   note_fencing(now, "the lease is over, and sluiced has not told of another");
   const Clock::time_point due = std::min(neighbours_.next_deadline(), now + housekeeping_interval);

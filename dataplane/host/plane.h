@@ -93,7 +93,8 @@ class Plane {
   Log log_;
   NeighbourWatcher neighbours_;
   std::unique_ptr<Forwarding> forwarding_;
-  std::unique_ptr<StateKeeper> keeper_;  // of a cluster
+  std::optional<StateFileLock> state_lock_;  // of a cluster; for longer than the keeper
+  std::unique_ptr<StateKeeper> keeper_;      // of a cluster
   ControlServer server_;
   Clock::time_point started_;
   bool is_detached_ = false;

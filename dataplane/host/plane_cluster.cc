@@ -65,7 +65,7 @@ json::object Plane::publish_answer(std::string_view bytes) {
   if (!published) return refuse(published.error());
   source_ = {std::move(decoded->state), now_realtime_ns()};
   const ForwardingState& state = *source_.state;
-  keeper_->keep(state, bytes);
+  keeper_->keep(state, bytes, source_.told_realtime_ns);
   return accepted(json::object{{"generation", state.generation},
                                {"phase", json::string_view(to_text(state.phase).data(), to_text(state.phase).size())},
                                {"table_hash", hash_text(state.table_hash)},

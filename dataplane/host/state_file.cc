@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,18 +12,16 @@
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
+#include <optional>
 #include <utility>
 
 #include "errno_error.h"
-#include "saved_state.h"
 
 namespace sluice {
 namespace {
 
-// Changes follow each other into one file until the state file has been written anew. Where that fails for good, it
-// must not fill the disk.
-constexpr std::uint64_t change_file_bytes_max = state_bytes_max;
+// A file of changes that was listed is gone once the state file has it: whoever reads beside the writer starts over.
+constexpr int readings_max = 100;
 
 Result<std::string> read_whole(int fd, const std::string& path, std::size_t bytes) {
   std::string content(bytes, '\0');
@@ -60,72 +59,99 @@ Status write_new(const std::string& path, std::string_view content) {
   return {};
 }
 
+std::filesystem::path directory_of(const std::string& path) {
+  const std::filesystem::path directory = std::filesystem::path(path).parent_path();
+  return directory.empty() ? "." : directory;
+}
+
 void make_directory_of(const std::string& path) {
   std::error_code ignored;  // whoever opens a file there gets the error
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  std::filesystem::create_directories(directory_of(path), ignored);
 }
 
 std::string change_path(const std::string& path, std::uint64_t number) {
   return fmt::format("{}.changes-{}", path, number);
 }
 
-// Empty if the kernel does not say: then no boot is this one.
-std::string boot_id() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string id;
-  std::getline(file, id);
-  return id;
+bool is_gone(const UniqueFd& file) {
+  return !file.is_open() && errno == ENOENT;
 }
 
-std::uint64_t modified_ns(const struct stat& status) {
-  return static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1000000000 +
-         static_cast<std::uint64_t>(status.st_mtim.tv_nsec);
-}
-
-Status apply_change_file(const std::string& path, const std::string& boot, std::optional<SavedState>& saved) {
+// False: it is gone.
+Result<bool> apply_change_file(const std::string& path, SavedState& saved) {
   const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (is_gone(file)) return false;
   struct stat status {};
   if (!file.is_open() || fstat(file.get(), &status) != 0) return errno_error("cannot read " + path, errno);
   const Result<std::string> content = read_whole(file.get(), path, static_cast<std::size_t>(status.st_size));
   if (!content) return content.error();
-  std::string_view rest = *content;
-  if (boot.empty() || !rest.starts_with(boot)) return {};
-  rest.remove_prefix(boot.size());
-  ChangedState changed = apply_saved_changes(saved ? std::optional(std::move(saved->state)) : std::nullopt, rest);
-  if (!changed.state) return {};
-  const bool is_whole = changed.is_whole && (!saved || saved->is_whole);
-  saved = SavedState{std::move(*changed.state), modified_ns(status), is_whole};
-  return {};
+  apply_saved_changes(saved, *content);
+  return true;
 }
 
-Result<std::optional<SavedState>> read_base(const std::string& path) {
+// What a name stands for, 0 for nothing. A file that replaces another one is another one.
+ino_t inode_of(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
+Result<SavedState> read_base(const std::string& path, ino_t& inode) {
   const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.is_open() && errno == ENOENT) return std::optional<SavedState>();
+  if (is_gone(file)) return SavedState();
   struct stat status {};
   if (!file.is_open() || fstat(file.get(), &status) != 0) return errno_error("cannot read " + path, errno);
+  inode = status.st_ino;
   if (!S_ISREG(status.st_mode) || static_cast<std::uint64_t>(status.st_size) > saved_state_bytes_max)
     return damaged(path, "this is no saved state");
   const Result<std::string> content = read_whole(file.get(), path, static_cast<std::size_t>(status.st_size));
   if (!content) return content.error();
-  Result<ForwardingState> state = decode_saved_state(*content);
-  if (!state) return damaged(path, state.error().context);
-  return std::optional(SavedState{std::move(*state), modified_ns(status)});
+  Result<SavedState> saved = decode_saved_state(*content);
+  if (!saved) return damaged(path, saved.error().context);
+  return saved;
+}
+
+// Nothing: it changed meanwhile.
+Result<std::optional<SavedState>> read_once(const std::string& path) {
+  ino_t inode = 0;
+  Result<SavedState> saved = read_base(path, inode);
+  if (!saved) return saved.error();
+  const Result<std::vector<ChangeFileEntry>> changes = change_files_of(path);
+  if (!changes) return changes.error();
+  for (const ChangeFileEntry& one : *changes) {
+    const Result<bool> applied = apply_change_file(change_path(path, one.number), *saved);
+    if (!applied) return applied.error();
+    if (!*applied) return std::optional<SavedState>();
+  }
+  return inode_of(path) == inode ? std::optional(std::move(*saved)) : std::nullopt;
 }
 
 }  // namespace
 
-Result<std::optional<SavedState>> read_state_file(const std::string& path) {
-  Result<std::optional<SavedState>> saved = read_base(path);
-  if (!saved) return saved;
-  const std::string boot = boot_id();
-  for (const std::uint64_t number : change_files_of(path)) {
-    if (Status applied = apply_change_file(change_path(path, number), boot, *saved); !applied) return applied.error();
+Result<StateFileLock> StateFileLock::take(const std::string& path) {
+  make_directory_of(path);
+  const std::string name = path + ".lock";
+  UniqueFd file(open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file.is_open()) return errno_error("cannot make " + name, errno);
+  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return errno_error("cannot lock " + name, errno);
+    return make_error(ErrorCode::conflict,
+                      path + " is in use by another process; each plane needs a state_file of its own");
   }
-  return saved;
+  return StateFileLock(std::move(file));
 }
 
-Status write_state_file(const std::string& path, const ForwardingState& state) {
-  const Result<std::string> content = encode_saved_state(state);
+Result<SavedState> read_state_file(const std::string& path) {
+  for (int i = 0; i < readings_max; ++i) {
+    Result<std::optional<SavedState>> saved = read_once(path);
+    if (!saved) return saved.error();
+    if (*saved) return std::move(**saved);
+  }
+  return make_error(ErrorCode::io, path + ": its changes went while they were read, again and again");
+}
+
+Status write_state_file(const std::string& path, const ForwardingState& state, std::uint64_t sequence,
+                        std::uint64_t told_realtime_ns) {
+  const Result<std::string> content = encode_saved_state(state, sequence, told_realtime_ns);
   if (!content) return content.error();
   make_directory_of(path);
   const std::string temporary = path + ".new";
@@ -134,27 +160,34 @@ Status write_state_file(const std::string& path, const ForwardingState& state) {
     return written;
   }
   if (rename(temporary.c_str(), path.c_str()) != 0) return errno_error("cannot replace " + path, errno);
-  const std::filesystem::path directory = std::filesystem::path(path).parent_path();
+  const std::filesystem::path directory = directory_of(path);
   const UniqueFd folder(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.is_open() || fsync(folder.get()) != 0) return errno_error("cannot write " + directory.string(), errno);
   return {};
 }
 
-std::vector<std::uint64_t> change_files_of(const std::string& path) {
-  std::vector<std::uint64_t> numbers;
-  const std::filesystem::path base(path);
-  const std::string prefix = base.filename().string() + ".changes-";
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(base.parent_path(), ignored)) {
-    const std::string name = entry.path().filename().string();
+Result<std::vector<ChangeFileEntry>> change_files_of(const std::string& path) {
+  std::vector<ChangeFileEntry> found;
+  const std::filesystem::path directory = directory_of(path);
+  const std::string prefix = std::filesystem::path(path).filename().string() + ".changes-";
+  std::error_code error;
+  std::filesystem::directory_iterator entry(directory, error);
+  if (error == std::errc::no_such_file_or_directory) return found;
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
     if (!name.starts_with(prefix)) continue;
-    std::uint64_t number = 0;
+    ChangeFileEntry one;
     const char* const end = name.data() + name.size();
-    const auto [stop, error] = std::from_chars(name.data() + prefix.size(), end, number);
-    if (error == std::errc() && stop == end) numbers.push_back(number);
+    const auto [stop, problem] = std::from_chars(name.data() + prefix.size(), end, one.number);
+    if (problem != std::errc() || stop != end) continue;
+    std::error_code gone;  // then it is found to be when it is read
+    const auto bytes = entry->file_size(gone);
+    if (!gone) one.bytes = bytes;
+    found.push_back(one);
   }
-  std::sort(numbers.begin(), numbers.end());
-  return numbers;
+  if (error) return errno_error("cannot read " + directory.string(), error.value());
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
+  return found;
 }
 
 void remove_change_file(const std::string& path, std::uint64_t number) {
@@ -166,16 +199,12 @@ Result<ChangeFile> ChangeFile::create(const std::string& path, std::uint64_t num
   const std::string own = change_path(path, number);
   UniqueFd file(open(own.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file.is_open()) return errno_error("cannot make " + own, errno);
-  const std::string boot = boot_id();
-  if (Status written = write_whole(file.get(), own, boot); !written) return written.error();
-  return ChangeFile(std::move(file), own, boot.size());
+  return ChangeFile(std::move(file), own);
 }
 
-Status ChangeFile::append(std::string_view told) {
-  const std::string head = saved_change_head(told);
-  const std::uint64_t bytes = bytes_ + head.size() + told.size();
-  if (!file_.is_open() || bytes > change_file_bytes_max)
-    return make_error(ErrorCode::out_of_capacity, path_ + " takes no more changes");
+Status ChangeFile::append(std::string_view told, std::uint64_t sequence, std::uint64_t told_realtime_ns) {
+  if (!file_.is_open()) return make_error(ErrorCode::io, path_ + " takes no more changes");
+  const std::string head = saved_change_head(told, sequence, told_realtime_ns);
   Status written = write_whole(file_.get(), path_, head);
   if (written) written = write_whole(file_.get(), path_, told);
   if (!written) {
@@ -184,8 +213,7 @@ Status ChangeFile::append(std::string_view told) {
     if (ftruncate(file_.get(), before) != 0 || lseek(file_.get(), before, SEEK_SET) != before) file_.reset();
     return written;
   }
-  bytes_ = bytes;
-  ++records_;
+  bytes_ += head.size() + told.size();
   return {};
 }
 

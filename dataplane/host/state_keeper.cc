@@ -2,8 +2,9 @@
 #include "state_keeper.h"
 
 #include <algorithm>
-
-#include "state_file.h"
+#include <exception>
+#include <utility>
+#include <vector>
 
 namespace sluice {
 namespace {
@@ -12,14 +13,8 @@ using Clock = std::chrono::steady_clock;
 
 }  // namespace
 
-// What changes an earlier process left are gone once the state file has them.
-StateKeeper::StateKeeper(std::string path, std::optional<ForwardingState> saved, KeeperPace pace)
-    : path_(std::move(path)), pace_(pace) {
-  const std::vector<std::uint64_t> left = change_files_of(path_);
-  if (!left.empty()) {
-    number_ = left.back();
-    pending_ = std::move(saved);
-  }
+StateKeeper::StateKeeper(std::string path, SavedState saved, KeeperPace pace) : path_(std::move(path)), pace_(pace) {
+  take_over(std::move(saved));
   begin_changes();
   thread_ = std::thread([this] { run(); });
 }
@@ -31,16 +26,38 @@ StateKeeper::~StateKeeper() {
   }
   changed_.notify_one();
   thread_.join();
-  if (changes_ && changes_->is_empty()) remove_change_file(path_, number_);
+  if (changes_ && changes_->bytes() == 0) remove_change_file(path_, number_);
 }
 
-void StateKeeper::keep(ForwardingState state, std::string_view told) {
+// What changes an earlier process left go once the state file has them.
+void StateKeeper::take_over(SavedState saved) {
+  sequence_ = saved.sequence;
+  const Result<std::vector<ChangeFileEntry>> left = change_files_of(path_);
+  if (!left) note(left.error());
+  if (!left || left->empty()) return;
+  number_ = left->back().number;
+  for (const ChangeFileEntry& one : *left) {
+    earlier_bytes_ += one.bytes;
+    if (one.bytes == 0) remove_change_file(path_, one.number);
+  }
+  // Under a number of its own: what could not be read of the changes is older than this.
+  if (earlier_bytes_ != 0 && saved.state) pending_ = Told{std::move(*saved.state), ++sequence_, saved.told_realtime_ns};
+}
+
+void StateKeeper::keep(ForwardingState state, std::string_view told, std::uint64_t told_realtime_ns) {
   {
     const std::lock_guard lock(mutex_);
-    if (changes_) {
-      if (const Status appended = changes_->append(told); !appended) problem_ = appended.error().context;
+    ++sequence_;
+    Status appended = make_error(ErrorCode::io, "there is no file for changes of " + path_);
+    if (changes_ && earlier_bytes_ + changes_->bytes() + told.size() > pace_.changes_bytes_max)
+      appended = make_error(ErrorCode::out_of_capacity, path_ + " has more changes than it may");
+    else if (changes_)
+      appended = changes_->append(told, sequence_, told_realtime_ns);
+    if (!appended) {
+      problem_ = appended.error().context;
+      is_lacking_ = true;
     }
-    pending_ = std::move(state);
+    pending_ = Told{std::move(state), sequence_, told_realtime_ns};
   }
   changed_.notify_one();
 }
@@ -50,46 +67,71 @@ std::optional<std::string> StateKeeper::take_problem() {
   return std::exchange(problem_, std::nullopt);
 }
 
+// Sooner if a state is in no file, or this is to end.
+void StateKeeper::wait_until(std::unique_lock<std::mutex>& lock, Clock::time_point end) {
+  changed_.wait_until(lock, end, [this] { return ends_ || is_lacking_; });
+}
+
 void StateKeeper::run() {
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [this] { return pending_ || ends_; });
     if (!pending_) return;
-    changed_.wait_until(lock, Clock::now() + pace_.settle, [this] { return ends_; });
+    wait_until(lock, Clock::now() + pace_.settle);
     lock.unlock();
-    // While the state file cannot be written, changes stay in one file.
-    if (is_written_ || !changes_) begin_changes();
+    begin_changes();
     lock.lock();
-    const ForwardingState state = std::move(*pending_);
+    Told told = std::move(*pending_);
     pending_.reset();
+    const bool was_lacking = std::exchange(is_lacking_, false);
     lock.unlock();
     const Clock::time_point begin = Clock::now();
-    write(state);
+    const Status written = write(told);
     const Clock::time_point end = Clock::now();
+    is_written_ = written.has_value();
+    if (!written) note(written.error());
     lock.lock();
-    const Clock::duration pause = std::max<Clock::duration>(pace_.pause_min, pace_.pause_per_write * (end - begin));
-    changed_.wait_until(lock, end + pause, [this] { return ends_; });
+    const Clock::time_point next =
+        end + std::max<Clock::duration>(pace_.pause_min, pace_.pause_per_write * (end - begin));
+    if (written) {
+      earlier_bytes_ = 0;
+      wait_until(lock, next);
+      continue;
+    }
+    // Once more, with what came meanwhile if anything did. Not at once, whatever is lacking.
+    if (!pending_) pending_ = std::move(told);
+    is_lacking_ = is_lacking_ || was_lacking;
+    if (ends_) return;
+    changed_.wait_until(lock, next, [this] { return ends_; });
   }
 }
 
-// What is kept from here on goes to a new file: until then the old one has it.
+// What is kept from here on goes to a new file: until then the old one has it. That serves on while nothing is in it,
+// or while the state file cannot be written.
 void StateKeeper::begin_changes() {
-  Result<ChangeFile> made = ChangeFile::create(path_, number_ + 1);
-  const std::lock_guard lock(mutex_);
-  if (!made) {
-    problem_ = made.error().context;
-    return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (changes_ && changes_->is_usable() && (changes_->bytes() == 0 || !is_written_)) return;
   }
+  Result<ChangeFile> made = ChangeFile::create(path_, number_ + 1);
+  if (!made) return note(made.error());
+  const std::lock_guard lock(mutex_);
+  if (changes_) earlier_bytes_ += changes_->bytes();
   ++number_;
   changes_ = std::move(*made);
 }
 
-void StateKeeper::write(const ForwardingState& state) {
-  const Status written = write_state_file(path_, state);
-  is_written_ = written.has_value();
-  if (!written) return note(written.error());
-  for (const std::uint64_t number : change_files_of(path_)) {
-    if (number < number_) remove_change_file(path_, number);
+Status StateKeeper::write(const Told& told) {
+  try {
+    if (Status written = write_state_file(path_, told.state, told.sequence, told.realtime_ns); !written) return written;
+    const Result<std::vector<ChangeFileEntry>> files = change_files_of(path_);
+    if (!files) return files.error();
+    for (const ChangeFileEntry& one : *files) {
+      if (one.number < number_) remove_change_file(path_, one.number);
+    }
+    return {};
+  } catch (const std::exception& error) {  // memory, for one: packets go on without this
+    return make_error(ErrorCode::io, path_ + ": " + error.what());
   }
 }
 

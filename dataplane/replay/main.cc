@@ -133,10 +133,10 @@ Result<sluice::ForwardingModel> read_model(const Options& options) {
     return sluice::make_error(ErrorCode::invalid_argument, fmt::format("{}: {}", options.config_file, what));
   }
   if (!is_of_cluster) return sluice::forwarding_model_of(*config);
-  const Result<std::optional<sluice::SavedState>> saved = sluice::read_state_file(options.state_file);
+  const Result<sluice::SavedState> saved = sluice::read_state_file(options.state_file);
   if (!saved) return saved.error();
-  if (!*saved) return sluice::make_error(ErrorCode::not_found, options.state_file + ": there is no such file");
-  return sluice::forwarding_model_of((*saved)->state, config->plane, nullptr);
+  if (!saved->state) return sluice::make_error(ErrorCode::not_found, options.state_file + ": there is no such file");
+  return sluice::forwarding_model_of(*saved->state, config->plane, nullptr);
 }
 
 // Creating the output empties it, and that must not be the input or the configuration.

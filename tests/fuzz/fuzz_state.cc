@@ -60,15 +60,16 @@ void use(const ForwardingState& state) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   (void)sluice::decode_saved_state(bytes);
-  (void)sluice::apply_saved_changes(known(), bytes);
+  sluice::SavedState changed{known()};
+  sluice::apply_saved_changes(changed, bytes);
   const Result<DecodedState> decoded = sluice::decode_state(bytes, &known());
   if (!decoded) {
     require(decoded.error().context.find('\n') == std::string::npos);
     return 0;
   }
-  const sluice::ChangedState changed =
-      sluice::apply_saved_changes(known(), sluice::saved_change_head(bytes).append(bytes));
-  require(changed.is_whole && changed.state);
+  changed = sluice::SavedState{known()};
+  sluice::apply_saved_changes(changed, sluice::saved_change_head(bytes, 1, 0).append(bytes));
+  require(changed.is_whole == decoded->need.empty() && changed.sequence == 1);
   if (!decoded->need.empty()) return 0;
   require(sluice::encode_state(*changed.state, nullptr) == sluice::encode_state(decoded->state, nullptr));
   use(decoded->state);

@@ -257,11 +257,11 @@ TEST_F(PlaneClusterTest, SaysWhenItCannotKeepTheState) {
   fs::create_directories(state_file() + ".new");
   start_cluster();
   EXPECT_TRUE(publish(small_state()).at("ok").as_bool());
-  for (int i = 0; i < 3000 && log_.find("is not kept") == std::string::npos; ++i) {
+  for (int i = 0; i < 3000 && log_.find("keeping the cluster's state") == std::string::npos; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     plane_->tick(Plane::Clock::now());
   }
-  EXPECT_NE(log_.find("the cluster's state is not kept for a restart: cannot make " + state_file() + ".new"),
+  EXPECT_NE(log_.find("keeping the cluster's state for a restart: cannot make " + state_file() + ".new"),
             std::string::npos)
       << log_;
 }

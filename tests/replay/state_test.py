@@ -32,8 +32,13 @@ pool = "web"
 """
 
 
-def saved(state: bytes) -> bytes:
-    return b"SLUICEST" + struct.pack("<QQ", len(state), reference.siphash24(b"sluice-state-f01", state)) + state
+def record(state: bytes, sequence: int) -> bytes:
+    head = struct.pack("<QQQQ", sequence, 0, len(state), reference.siphash24(b"sluice-kept-0001", state))
+    return head + struct.pack("<Q", reference.siphash24(b"sluice-kept-0001", head)) + state
+
+
+def saved(state: bytes, sequence: int = 1) -> bytes:
+    return b"SLUICEST" + record(state, sequence)
 
 
 def write(replay) -> bytes:
@@ -57,6 +62,19 @@ def test_a_state_does_what_a_file_does(replay):
     assert told.json() == filed.json()
     assert told.json()["reasons"] == {"forwarded": 300}
     assert replay.read("told.pcap") == replay.read("filed.pcap")
+
+
+def test_what_came_since_counts(replay):
+    content = write(replay)
+    nothing = plane_state.state(2, [], [])
+    replay.write("state", saved(nothing))
+    replay.write("state.changes-4", record(nothing, 1) + record(content[48:], 2))
+    ran = replay.run("--in", "in.pcap", "--state", "state", "-o", "json", config="plane.toml")
+    assert ran.code == 0 and ran.json()["reasons"] == {"forwarded": 300}, ran.err
+    # The state file has them already.
+    replay.write("state", saved(nothing, 2))
+    ran = replay.run("--in", "in.pcap", "--state", "state", "-o", "json", config="plane.toml")
+    assert ran.code == 0 and "forwarded" not in ran.json()["reasons"], ran.err
 
 
 def test_refusals(replay):

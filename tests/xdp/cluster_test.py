@@ -97,7 +97,7 @@ def wait_for_state_file(bed, content: bytes) -> None:
         if not os.path.exists(bed.state_file):
             return False
         with open(bed.state_file, "rb") as file:
-            return file.read()[24:] == content
+            return file.read()[8 + 5 * 8:] == content
     bed.wait_for(is_kept)
 
 

@@ -74,11 +74,6 @@ std::uint64_t ImageSizes::bytes() const {
   return lines * SLUICE_LINE_BYTES + sizeof(sluice_control);
 }
 
-bool ImageSizes::holds(const ImageSizes& needed) const {
-  return vips >= needed.vips && slots >= needed.slots && past >= needed.past && members >= needed.members &&
-         backends >= needed.backends && flows >= needed.flows && counters >= needed.counters;
-}
-
 ImageSizes image_sizes_for(const ForwardingModel& model, const ImageOptions& options) {
   std::uint32_t slots = 0;
   std::uint32_t slots_widest = 0;
@@ -101,11 +96,12 @@ ImageSizes image_sizes_for(const ForwardingModel& model, const ImageOptions& opt
   // those of one pool of 65,537 slots with every slot unstable (1.5 MiB), or of less if the pools are smaller, twice
   // for two generations, and once more for the gaps that runs of growing length leave; of many pools, for some hundred
   // unstable slots of each, as one backend in each leaves them. Who moves for histories gets room for twice as many,
-  // for two generations: they grow until every slot has one.
+  // for two generations: they grow, until every slot has one.
   constexpr std::uint32_t past_lines_per_slots_line = 3 * 4;  // a line of the past covers 8 slots at least
   constexpr std::uint32_t past_from_the_start = past_lines_per_slots_line * 2049;
-  sizes.past =
-      std::max({64U, 4 * past, std::min(past_lines_per_slots_line * slots, std::max(past_from_the_start, slots / 16))});
+  const std::uint32_t past_of_all_slots = past_lines_per_slots_line * slots;
+  const std::uint32_t past_at_first = std::min(past_of_all_slots, std::max(past_from_the_start, slots / 16));
+  sizes.past = std::max({64U, std::min(4 * past, past_of_all_slots), past_at_first});
   sizes.members = std::max(64U, 2 * members);
   // Line 0 means "none"; a quarter more, and 64, for backends to come before the next growth.
   sizes.backends = std::bit_ceil(backends + backends / 4 + 64);

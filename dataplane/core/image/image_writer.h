@@ -37,8 +37,6 @@ struct ImageSizes {
   std::uint32_t counters = 0;
 
   [[nodiscard]] std::uint64_t bytes() const;
-  // Can an image of this size hold whatever fits `needed`?
-  [[nodiscard]] bool holds(const ImageSizes& needed) const;
   friend bool operator==(const ImageSizes&, const ImageSizes&) = default;
 };
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a plane keeps of what it was told. A state file: "SLUICEST", u64 length and u64 SipHash-2-4 (key
-// "sluice-state-f01") of what follows, and an encoded state in full. A file of changes: for each state that came since,
-// u64 length and u64 SipHash-2-4 (key "sluice-change-01") of what follows, and the state as it was told, by its
-// differences from the one before.
+// What a plane keeps of what it was told, as records: u64 sequence, u64 time (ns since 1970), u64 length, u64
+// SipHash-2-4 of the state's bytes, u64 SipHash-2-4 of these four, and the bytes (both hashes with key
+// "sluice-kept-0001"). A state file is "SLUICEST" and one record whose state is in full; a file of changes is records,
+// each state as it was told, by its differences from the one before.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,23 +15,28 @@
 
 namespace sluice {
 
-inline constexpr std::size_t saved_state_bytes_max = state_bytes_max + 24;
+inline constexpr std::size_t saved_record_head_bytes = 5 * sizeof(std::uint64_t);
+inline constexpr std::size_t saved_state_bytes_max = 8 + saved_record_head_bytes + state_bytes_max;
+
+struct SavedState {
+  std::optional<ForwardingState> state;
+  std::uint64_t sequence = 0;  // highest that was seen; 0: none
+  std::uint64_t told_realtime_ns = 0;
+  bool is_whole = true;  // false: what was told after `state` is damaged, torn or missing
+};
 
 // out_of_capacity: longer than state_bytes_max.
-[[nodiscard]] Result<std::string> encode_saved_state(const ForwardingState& state);
+[[nodiscard]] Result<std::string> encode_saved_state(const ForwardingState& state, std::uint64_t sequence,
+                                                     std::uint64_t told_realtime_ns);
 // Total, and the state has passed check_state(). invalid_argument: damaged; unsupported: of a newer version.
-[[nodiscard]] Result<ForwardingState> decode_saved_state(std::string_view content);
+[[nodiscard]] Result<SavedState> decode_saved_state(std::string_view content);
 
-// What stands in a file of changes in front of `told`, which encode_state() made for the state before.
-[[nodiscard]] std::string saved_change_head(std::string_view told);
-
-struct ChangedState {
-  std::optional<ForwardingState> state;
-  bool is_whole = true;  // false: what follows is torn or damaged, and passed over
-};
-// `state` after what a file of changes says, record after record. A state is told whole or by digests of its parts, so
-// a record that can be decoded gives the very state that was told, whatever it is decoded by; one that cannot is older
-// than `state`, and passed over. Total.
-[[nodiscard]] ChangedState apply_saved_changes(std::optional<ForwardingState> state, std::string_view content);
+// What stands in a file of changes in front of `told`.
+[[nodiscard]] std::string saved_change_head(std::string_view told, std::uint64_t sequence,
+                                            std::uint64_t told_realtime_ns);
+// `saved` after what a file of changes says, record after record; those that it has already are passed over. A state is
+// told in full or by digests of its parts, so a record that can be decoded gives the very state that was told, even if
+// one before it is missing. Total.
+void apply_saved_changes(SavedState& saved, std::string_view content);
 
 }  // namespace sluice
