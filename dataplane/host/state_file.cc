@@ -95,8 +95,7 @@ ino_t inode_of(const std::string& path) {
   return stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
 }
 
-Result<SavedState> read_base(const std::string& path, ino_t& inode) {
-  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+Result<SavedState> read_base(const std::string& path, const UniqueFd& file, ino_t& inode) {
   if (is_gone(file)) return SavedState();
   struct stat status {};
   if (!file.is_open() || fstat(file.get(), &status) != 0) return errno_error("cannot read " + path, errno);
@@ -112,8 +111,10 @@ Result<SavedState> read_base(const std::string& path, ino_t& inode) {
 
 // Nothing: it changed meanwhile.
 Result<std::optional<SavedState>> read_once(const std::string& path) {
+  // Open until the end: its inode cannot be another file's meanwhile.
+  const UniqueFd base(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   ino_t inode = 0;
-  Result<SavedState> saved = read_base(path, inode);
+  Result<SavedState> saved = read_base(path, base, inode);
   if (!saved) return saved.error();
   const Result<std::vector<ChangeFileEntry>> changes = change_files_of(path);
   if (!changes) return changes.error();

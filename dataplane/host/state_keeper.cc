@@ -15,7 +15,7 @@ using Clock = std::chrono::steady_clock;
 
 StateKeeper::StateKeeper(std::string path, SavedState saved, KeeperPace pace) : path_(std::move(path)), pace_(pace) {
   take_over(std::move(saved));
-  begin_changes();
+  begin(next_changes());
   thread_ = std::thread([this] { run(); });
 }
 
@@ -26,15 +26,19 @@ StateKeeper::~StateKeeper() {
   }
   changed_.notify_one();
   thread_.join();
-  if (changes_ && changes_->bytes() == 0) remove_change_file(path_, number_);
+  if (changes_ && (changes_->bytes() == 0 || sequence_ == base_sequence_)) remove_change_file(path_, number_);
 }
 
 // What changes an earlier process left go once the state file has them.
 void StateKeeper::take_over(SavedState saved) {
   sequence_ = saved.sequence;
   const Result<std::vector<ChangeFileEntry>> left = change_files_of(path_);
-  if (!left) note(left.error());
-  if (!left || left->empty()) return;
+  if (!left) {
+    note(left.error());
+    number_ = sequence_;  // as many files at most
+    return;
+  }
+  if (left->empty()) return;
   number_ = left->back().number;
   for (const ChangeFileEntry& one : *left) {
     earlier_bytes_ += one.bytes;
@@ -48,11 +52,9 @@ void StateKeeper::keep(ForwardingState state, std::string_view told, std::uint64
   {
     const std::lock_guard lock(mutex_);
     ++sequence_;
-    Status appended = make_error(ErrorCode::io, "there is no file for changes of " + path_);
-    if (changes_ && earlier_bytes_ + changes_->bytes() + told.size() > pace_.changes_bytes_max)
-      appended = make_error(ErrorCode::out_of_capacity, path_ + " has more changes than it may");
-    else if (changes_)
-      appended = changes_->append(told, sequence_, told_realtime_ns);
+    const Status appended =
+        is_broken_ ? append(encode_state(state, nullptr), told_realtime_ns) : append(told, told_realtime_ns);
+    is_broken_ = !appended;
     if (!appended) {
       problem_ = appended.error().context;
       is_lacking_ = true;
@@ -62,14 +64,24 @@ void StateKeeper::keep(ForwardingState state, std::string_view told, std::uint64
   changed_.notify_one();
 }
 
+Status StateKeeper::append(std::string_view told, std::uint64_t told_realtime_ns) {
+  if (!changes_) return make_error(ErrorCode::io, "there is no file for changes of " + path_);
+  if (earlier_bytes_ + changes_->bytes() + told.size() > pace_.changes_bytes_max)
+    return make_error(ErrorCode::out_of_capacity, path_ + " has more changes than it may");
+  return changes_->append(told, sequence_, told_realtime_ns);
+}
+
 std::optional<std::string> StateKeeper::take_problem() {
   const std::lock_guard lock(mutex_);
   return std::exchange(problem_, std::nullopt);
 }
 
-// Sooner if a state is in no file, or this is to end.
+// Sooner if a state is in no file, changes become too many, or this is to end.
 void StateKeeper::wait_until(std::unique_lock<std::mutex>& lock, Clock::time_point end) {
-  changed_.wait_until(lock, end, [this] { return ends_ || is_lacking_; });
+  changed_.wait_until(lock, end, [this] {
+    const std::uint64_t bytes = earlier_bytes_ + (changes_ ? changes_->bytes() : 0);
+    return ends_ || is_lacking_ || (pending_ && bytes > pace_.changes_bytes_max / 2);
+  });
 }
 
 void StateKeeper::run() {
@@ -79,8 +91,9 @@ void StateKeeper::run() {
     if (!pending_) return;
     wait_until(lock, Clock::now() + pace_.settle);
     lock.unlock();
-    begin_changes();
+    std::optional<ChangeFile> next = next_changes();
     lock.lock();
+    begin(std::move(next));
     Told told = std::move(*pending_);
     pending_.reset();
     const bool was_lacking = std::exchange(is_lacking_, false);
@@ -88,37 +101,46 @@ void StateKeeper::run() {
     const Clock::time_point begin = Clock::now();
     const Status written = write(told);
     const Clock::time_point end = Clock::now();
-    is_written_ = written.has_value();
+    const bool was_written = std::exchange(is_written_, written.has_value());
     if (!written) note(written.error());
     lock.lock();
-    const Clock::time_point next =
+    const Clock::time_point pause_end =
         end + std::max<Clock::duration>(pace_.pause_min, pace_.pause_per_write * (end - begin));
     if (written) {
       earlier_bytes_ = 0;
-      wait_until(lock, next);
+      base_sequence_ = told.sequence;
+      if (base_sequence_ == sequence_) is_broken_ = false;
+      // Again, now that changes may stand in a new file.
+      if (!was_written && !pending_) pending_ = std::move(told);
+      wait_until(lock, pause_end);
       continue;
     }
     // Once more, with what came meanwhile if anything did. Not at once, whatever is lacking.
     if (!pending_) pending_ = std::move(told);
     is_lacking_ = is_lacking_ || was_lacking;
     if (ends_) return;
-    changed_.wait_until(lock, next, [this] { return ends_; });
+    changed_.wait_until(lock, pause_end, [this] { return ends_; });
   }
 }
 
-// What is kept from here on goes to a new file: until then the old one has it. That serves on while nothing is in it,
-// or while the state file cannot be written.
-void StateKeeper::begin_changes() {
+// For what is kept from here on: until then the old file has it. That serves on while nothing is in it, or while the
+// state file cannot be written. Nothing: it serves on, or no new one can be made.
+std::optional<ChangeFile> StateKeeper::next_changes() {
   {
     const std::lock_guard lock(mutex_);
-    if (changes_ && changes_->is_usable() && (changes_->bytes() == 0 || !is_written_)) return;
+    if (changes_ && changes_->is_usable() && (changes_->bytes() == 0 || !is_written_)) return std::nullopt;
   }
   Result<ChangeFile> made = ChangeFile::create(path_, number_ + 1);
-  if (!made) return note(made.error());
-  const std::lock_guard lock(mutex_);
+  if (made) return std::move(*made);
+  note(made.error());
+  return std::nullopt;
+}
+
+void StateKeeper::begin(std::optional<ChangeFile> next) {
+  if (!next) return;
   if (changes_) earlier_bytes_ += changes_->bytes();
   ++number_;
-  changes_ = std::move(*made);
+  changes_ = std::move(next);
 }
 
 Status StateKeeper::write(const Told& told) {

@@ -27,8 +27,8 @@ struct KeeperPace {
   // missing.
   std::chrono::milliseconds pause_min{5000};
   int pause_per_write = 19;
-  // Of changes that the state file does not have yet: more, and it is written at once.
-  std::uint64_t changes_bytes_max = state_bytes_max;
+  // Of changes that the state file does not have yet. It is written at once when there are half as many.
+  std::uint64_t changes_bytes_max = 2 * state_bytes_max;
 };
 
 class StateKeeper {
@@ -56,7 +56,9 @@ class StateKeeper {
   void take_over(SavedState saved);
   void run();
   void wait_until(std::unique_lock<std::mutex>& lock, std::chrono::steady_clock::time_point end);
-  void begin_changes();
+  Status append(std::string_view told, std::uint64_t told_realtime_ns);
+  std::optional<ChangeFile> next_changes();
+  void begin(std::optional<ChangeFile> next);
   Status write(const Told& told);
   void note(const Error& error);
 
@@ -68,9 +70,11 @@ class StateKeeper {
   std::condition_variable changed_;
   std::optional<Told> pending_;
   std::uint64_t sequence_ = 0;
+  std::uint64_t base_sequence_ = 0;    // of the state file, once this has written it
   std::optional<ChangeFile> changes_;  // nothing: it could not be made
   std::uint64_t earlier_bytes_ = 0;    // of files of changes before that one
   bool is_lacking_ = false;            // a state is in no file
+  bool is_broken_ = false;             // the one before is in none: differences from it could not be read
   std::optional<std::string> problem_;
   bool ends_ = false;
   std::thread thread_;  // last: it uses all of the above

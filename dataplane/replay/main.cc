@@ -135,7 +135,11 @@ Result<sluice::ForwardingModel> read_model(const Options& options) {
   if (!is_of_cluster) return sluice::forwarding_model_of(*config);
   const Result<sluice::SavedState> saved = sluice::read_state_file(options.state_file);
   if (!saved) return saved.error();
-  if (!saved->state) return sluice::make_error(ErrorCode::not_found, options.state_file + ": there is no such file");
+  if (!saved->is_whole)
+    fmt::print(stderr, "warning: {}: what came last is damaged or missing in its .changes; this is what came before\n",
+               options.state_file);
+  if (!saved->state)
+    return sluice::make_error(ErrorCode::not_found, options.state_file + ": there is no state to be read");
   return sluice::forwarding_model_of(*saved->state, config->plane, nullptr);
 }
 

@@ -129,7 +129,6 @@ TEST_F(StateKeeperTest, EveryStateIsThereOnceItIsKept) {
     }
     std::this_thread::sleep_for(milliseconds(1));
   }
-  EXPECT_GT(generation, 10U);
   keeper_.reset();
   EXPECT_EQ(base_generation(), generation);
   EXPECT_EQ(names(), std::vector<std::string>{"state"});
@@ -162,11 +161,15 @@ TEST_F(StateKeeperTest, WhatAKilledOneLeftGoesOn) {
 
 TEST_F(StateKeeperTest, NothingGoesBackToWhatTheStateFileHasAlready) {
   start(never);
-  for (std::uint64_t generation = 1; generation <= 5; ++generation) tell(generation);
+  std::vector<std::size_t> ends;
+  for (std::uint64_t generation = 1; generation <= 5; ++generation) {
+    tell(generation);
+    ends.push_back(fs::file_size(changes(1)));
+  }
   const std::string left = content_of(changes(1));
   keeper_.reset();
-  // As if it had been killed before it could remove them; the second time some of them did not reach the disk.
-  for (const std::size_t bytes : {left.size(), left.size() / 2}) {
+  // As if it had been killed before it could remove them; or the host lost its power, and some did not reach the disk.
+  for (const std::size_t bytes : ends) {
     write(changes(1), left.substr(0, bytes));
     EXPECT_EQ(read_generation(), 5U);
   }
@@ -291,6 +294,23 @@ TEST_F(StateKeeperTest, WhatFitsInNoFileIsWrittenAsSoonAsItCan) {
   wait_for([this] { return base_generation() == 3; });
   tell(4);
   EXPECT_EQ(read_generation(), 4U);
+}
+
+TEST_F(StateKeeperTest, WhatComesAfterAStateThatFitsInNoFileIsInFull) {
+  fs::create_directories(path() + ".new");  // the state file cannot be written for as long as this takes
+  start(never);
+  tell(1);
+  tell(2);
+  {
+    const FullDisk full(fs::file_size(changes(1)) + 100);
+    tell(3);
+    EXPECT_EQ(read_generation(), 2U);
+  }
+  tell(4);
+  EXPECT_EQ(read_generation(), 4U);
+  tell(5);
+  EXPECT_EQ(read_generation(), 5U);
+  EXPECT_TRUE(read().is_whole);
 }
 
 TEST_F(StateKeeperTest, MoreChangesThanItMayHaveAreWrittenAtOnce) {
