@@ -43,3 +43,34 @@ def test_a_process_lives_as_long_as_one_of_its_threads():
     finally:
         run.kill()
         run.wait()
+
+
+def test_a_signal_while_a_child_is_started_leaves_none_behind():
+    """In a process of its own, for its handlers; hit at another moment each time, before, within and after the start."""
+    program = f"""
+import os, signal, sys, time
+sys.path.insert(0, {str(Path(__file__).resolve().parents[2] / "tools")!r})
+from labkit import interrupts
+from labkit.errors import Interrupted
+for turn in range(100):
+    interrupts._received, parent, child = 0, os.getpid(), None
+    interrupts.install()
+    try:
+        if os.fork() == 0:
+            time.sleep(turn % 50 * 0.00012)
+            os.kill(parent, signal.SIGINT)
+            os._exit(0)
+        child = interrupts.start(["sleep", "71717.5"])
+        time.sleep(10)
+    except Interrupted:
+        pass
+    if child:
+        child.kill()
+        child.wait()
+    os.wait()
+"""
+    subprocess.run(["/usr/bin/python3", "-B", "-c", program], check=True, timeout=60)
+    left = subprocess.run(["pgrep", "-f", "sleep 71717.5"], capture_output=True, text=True).stdout.split()
+    for pid in left:
+        os.kill(int(pid), signal.SIGKILL)
+    assert not left

@@ -127,8 +127,7 @@ def _sluice(state: State, *arguments: str, node: str = "", timeout_seconds: floa
     if node:
         environment["SLUICE_API"] = api_path(state, node)
     try:
-        ran = subprocess.run([servers.program(state, CLI), *arguments], capture_output=True, text=True, env=environment,
-                             timeout=timeout_seconds)
+        ran = interrupts.captured([servers.program(state, CLI), *arguments], timeout_seconds, env=environment)
     except subprocess.TimeoutExpired:
         raise LabError(f"`sluice {' '.join(arguments)}` did not end in {timeout_seconds:.0f} s", code=TIMED_OUT) from None
     # 8: degraded; it says what it has to say all the same.

@@ -2,6 +2,7 @@
 """SIGINT, SIGTERM and SIGHUP end a command by an exception, so that what was made is removed on the way out."""
 import os
 import signal
+import subprocess
 from contextlib import contextmanager
 
 from .errors import Interrupted
@@ -41,6 +42,16 @@ def held_off():
             signal.signal(number, handler)
 
 
+@contextmanager
+def deferred():
+    """A signal inside comes at the end. For commands of a moment, what they made being known only when they have ended."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, NUMBERS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def restore_defaults() -> None:
     """For a process about to become another program."""
     for number in NUMBERS:
@@ -58,3 +69,37 @@ def fork() -> int:
         return child
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def start(command: list[str], **options) -> subprocess.Popen:
+    """subprocess.Popen whose child is never lost sight of: an exception that a handler raises while Popen is being made
+    would leave the child behind, running. A signal that comes meanwhile ends the child, and is raised then."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, NUMBERS)
+
+    def unblock() -> None:
+        restore_defaults()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    child = None
+    try:
+        child = subprocess.Popen(command, preexec_fn=unblock, **options)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # here it is raised
+        return child
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if child:
+            child.kill()
+            child.communicate()
+        raise
+
+
+def captured(command: list[str], timeout_seconds: float, **options) -> subprocess.CompletedProcess:
+    """What a command prints and says, as text. It ends with this call, however that ends."""
+    child = start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    try:
+        output, complaint = child.communicate(timeout=timeout_seconds)
+    except BaseException:
+        child.kill()
+        child.communicate()
+        raise
+    return subprocess.CompletedProcess(command, child.returncode, output, complaint)

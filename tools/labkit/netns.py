@@ -18,7 +18,8 @@ NETNS_DIRECTORY = "/run/netns"
 def run(*arguments: str, stdin: str | None = None) -> str:
     """Runs a program of the system; its standard output, or a LabError that shows what it said."""
     try:
-        result = subprocess.run(arguments, input=stdin, capture_output=True, text=True, timeout=60)
+        with interrupts.deferred():
+            result = subprocess.run(arguments, input=stdin, capture_output=True, text=True, timeout=60)
     except FileNotFoundError:
         raise LabError(f"the program {arguments[0]!r} is missing", hint="sudo tools/setup installs it") from None
     if result.returncode != 0:

@@ -131,7 +131,7 @@ def http(made: State, *arguments: str) -> subprocess.Popen:
 def load(made: State, name: str, *arguments: str) -> subprocess.Popen:
     command = [sys.executable, f"{REPOSITORY}/tools/lab", name, "--name", made.options.name, "--json", *arguments]
     # A session of its own: Ctrl-C is for us, and we stop it.
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return interrupts.start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def finished(run: subprocess.Popen) -> dict:
@@ -384,7 +384,7 @@ def cli(made: State, node: Node, *arguments: str) -> dict:
     """Our own command on a balancer, as `tools/lab exec lb1 -- sluice ...` runs it."""
     command = [sys.executable, f"{REPOSITORY}/tools/lab", "exec", "--name", made.options.name, node.name, "--", "sluice",
                *arguments]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    run = interrupts.captured(command, 30)
     try:
         return json.loads(run.stdout)
     except json.JSONDecodeError:
