@@ -90,7 +90,7 @@ def growing(first: int):
 
 
 def large(backends: int):
-    """Round after round of all backends, a fifth of the file's weight and nearly twice that by turns: a tenth of the slots of
+    """Round after round of all backends, a fifth of the file's weight and nearly twice the file's by turns: a tenth of the slots of
     ten backends moves each time, until every slot has previous owners."""
     return lambda number: 180 if number // backends % 2 else 20
 

@@ -21,6 +21,7 @@ namespace sluice {
 namespace {
 
 // A file of changes that was listed is gone once the state file has it: whoever reads beside the writer starts over.
+// The writer pauses for seconds after each; so many in a row are something else.
 constexpr int readings_max = 100;
 
 Result<std::string> read_whole(int fd, const std::string& path, std::size_t bytes) {

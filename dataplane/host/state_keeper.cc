@@ -15,7 +15,7 @@ using Clock = std::chrono::steady_clock;
 
 StateKeeper::StateKeeper(std::string path, SavedState saved, KeeperPace pace) : path_(std::move(path)), pace_(pace) {
   take_over(std::move(saved));
-  begin(next_changes());
+  go_on_in(next_changes());
   thread_ = std::thread([this] { run(); });
 }
 
@@ -93,19 +93,19 @@ void StateKeeper::run() {
     lock.unlock();
     std::optional<ChangeFile> next = next_changes();
     lock.lock();
-    begin(std::move(next));
+    go_on_in(std::move(next));
     Told told = std::move(*pending_);
     pending_.reset();
     const bool was_lacking = std::exchange(is_lacking_, false);
     lock.unlock();
-    const Clock::time_point begin = Clock::now();
+    const Clock::time_point write_begin = Clock::now();
     const Status written = write(told);
-    const Clock::time_point end = Clock::now();
+    const Clock::time_point write_end = Clock::now();
     const bool was_written = std::exchange(is_written_, written.has_value());
     if (!written) note(written.error());
     lock.lock();
     const Clock::time_point pause_end =
-        end + std::max<Clock::duration>(pace_.pause_min, pace_.pause_per_write * (end - begin));
+        write_end + std::max<Clock::duration>(pace_.pause_min, pace_.pause_per_write * (write_end - write_begin));
     if (written) {
       earlier_bytes_ = 0;
       base_sequence_ = told.sequence;
@@ -136,7 +136,7 @@ std::optional<ChangeFile> StateKeeper::next_changes() {
   return std::nullopt;
 }
 
-void StateKeeper::begin(std::optional<ChangeFile> next) {
+void StateKeeper::go_on_in(std::optional<ChangeFile> next) {
   if (!next) return;
   if (changes_) earlier_bytes_ += changes_->bytes();
   ++number_;

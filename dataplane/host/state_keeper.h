@@ -58,7 +58,7 @@ class StateKeeper {
   void wait_until(std::unique_lock<std::mutex>& lock, std::chrono::steady_clock::time_point end);
   Status append(std::string_view told, std::uint64_t told_realtime_ns);
   std::optional<ChangeFile> next_changes();
-  void begin(std::optional<ChangeFile> next);
+  void go_on_in(std::optional<ChangeFile> next);
   Status write(const Told& told);
   void note(const Error& error);
 

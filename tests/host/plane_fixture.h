@@ -29,6 +29,8 @@ struct Script {
   std::string way_error;      // not empty: no way is usable
   bool ways_changed = false;  // next tick says so
   std::uint32_t interface = 7;
+  bool has_own_numbers = false;  // the kernel's index instead of `interface`
+  int interfaces_asked = 0;
   int published = 0;
   bool detached = false;
   Forwarding* forwarding = nullptr;
@@ -56,9 +58,10 @@ class FakeForwarding final : public Forwarding {
   }
   bool tick(Clock::time_point) override { return std::exchange(script.ways_changed, false); }
   void detach() override { script.detached = true; }
-  [[nodiscard]] Result<std::uint32_t> interface_number(std::uint32_t) const override {
+  [[nodiscard]] Result<std::uint32_t> interface_number(std::uint32_t kernel_index) const override {
+    ++script.interfaces_asked;
     if (!script.way_error.empty()) return make_error(ErrorCode::not_found, script.way_error);
-    return script.interface;
+    return script.has_own_numbers ? kernel_index : script.interface;
   }
   [[nodiscard]] ImageWriter& writer() override { return writer_; }
   [[nodiscard]] const ImageWriter& writer() const override { return writer_; }
@@ -166,12 +169,13 @@ class PlaneTest : public ::testing::Test {
   }
 
   [[nodiscard]] std::string file() const { return directory_ / "sluice.toml"; }
-  // The line of b1 in the image.
-  [[nodiscard]] static const sluice_backend& b1() {
+  // The line of a backend in the image.
+  [[nodiscard]] static const sluice_backend& line_of(const char* address) {
     const ImageWriter& writer = script.forwarding->writer();
-    const auto index = writer.find_backend({IpAddress::parse("10.3.1.2").value(), SLUICE_ENCAP_IPIP_V4, 0});
+    const auto index = writer.find_backend({IpAddress::parse(address).value(), SLUICE_ENCAP_IPIP_V4, 0});
     return writer.tables().backends[index.value().value()];
   }
+  [[nodiscard]] static const sluice_backend& b1() { return line_of("10.3.1.2"); }
 
   fs::path directory_;
   EventLoop loop_ = EventLoop::create().value();

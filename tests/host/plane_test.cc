@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The process of a plane that is told by a file.
+#include <net/if.h>
+
 #include "plane_fixture.h"
 
 namespace sluice {
@@ -31,6 +33,27 @@ TEST_F(PlaneTest, TheWayIsWhatForwardingMakesOfIt) {
   script.ways_changed = true;
   plane_->tick(Plane::Clock::now());
   EXPECT_EQ(b1().interface, 8U);
+}
+
+TEST_F(PlaneTest, AnInterfaceIsLookedUpOnceForAllBackendsBehindIt) {
+  plane_testing::shell("ip route add 10.4.0.0/16 via 10.2.0.1");
+  start();
+  EXPECT_NE(line_of("10.4.0.1").mac_low, 0U);
+  script.interfaces_asked = 0;
+  script.ways_changed = true;
+  plane_->tick(Plane::Clock::now());
+  EXPECT_EQ(script.interfaces_asked, 1);
+  plane_testing::shell("ip route del 10.4.0.0/16");
+}
+
+TEST_F(PlaneTest, EachBackendHasTheNumberOfItsOwnInterface) {
+  plane_testing::shell("ip addr add 10.5.0.2/24 dev veth1 && ip route add 10.4.0.0/16 via 10.5.0.1");
+  plane_testing::shell("ip neigh add 10.5.0.1 dev veth1 lladdr 02:00:00:00:00:02 nud permanent");
+  script.has_own_numbers = true;
+  start();
+  EXPECT_EQ(b1().interface, if_nametoindex("veth0"));
+  EXPECT_EQ(line_of("10.4.0.1").interface, if_nametoindex("veth1"));
+  plane_testing::shell("ip neigh del 10.5.0.1 dev veth1 && ip addr del 10.5.0.2/24 dev veth1");
 }
 
 TEST_F(PlaneTest, AWayThatForwardingCannotTakeIsUnresolvedWithItsReason) {

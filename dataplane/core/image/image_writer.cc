@@ -94,8 +94,9 @@ ImageSizes image_sizes_for(const ForwardingModel& model, const ImageOptions& opt
   sizes.slots = std::max(1U, slots + std::max(slots / 24, slots_widest));
   // A cluster's tables get their histories change by change. Room from the start, because moving takes a second: for
   // those of all slots, twice for two generations, and once more for the gaps that runs of growing length leave; of
-  // more than two pools of 65,537 slots for less, 4 MiB, which is what 512 of them have left below those 72. Who moves
-  // for histories gets room for twice as many, for two generations: they grow, until every slot has one.
+  // more than two pools of 65,537 slots for less, 4 MiB, which is what 512 of them have left below those 72, and for
+  // more of them as much for each. Who moves for histories gets room for twice as many, for two generations: they grow,
+  // until every slot has one.
   constexpr std::uint32_t past_lines_per_slots_line = 3 * 4;  // a line of the past covers 8 slots at least
   constexpr std::uint32_t past_from_the_start = (4U << 20) / SLUICE_LINE_BYTES;
   const std::uint32_t past_of_all_slots = past_lines_per_slots_line * slots;

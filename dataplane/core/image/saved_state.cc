@@ -9,7 +9,6 @@
 namespace sluice {
 namespace {
 
-constexpr std::string_view magic = "SLUICEST";
 constexpr SipKey digest_key = sip_key("sluice-kept-0001");
 
 struct Record {
@@ -50,17 +49,19 @@ std::string saved_change_head(std::string_view told, std::uint64_t sequence, std
 Result<std::string> encode_saved_state(const ForwardingState& state, std::uint64_t sequence,
                                        std::uint64_t told_realtime_ns) {
   // The state is up to 80 MiB: what goes before it is filled in afterwards, so that it stands in memory once.
-  constexpr std::size_t head_bytes = magic.size() + saved_record_head_bytes;
+  constexpr std::size_t head_bytes = saved_state_magic.size() + saved_record_head_bytes;
   std::string content = encode_state(state, nullptr, std::string(head_bytes, '\0'));
   const std::string_view encoded = std::string_view(content).substr(head_bytes);
   if (encoded.size() > state_bytes_max) return make_error(ErrorCode::out_of_capacity, "the state is too long");
-  content.replace(0, head_bytes, std::string(magic) + saved_change_head(encoded, sequence, told_realtime_ns));
+  content.replace(0, head_bytes,
+                  std::string(saved_state_magic) + saved_change_head(encoded, sequence, told_realtime_ns));
   return content;
 }
 
 Result<SavedState> decode_saved_state(std::string_view content) {
   ByteReader reader(content);
-  if (reader.get_raw(magic.size()) != magic) return make_error(ErrorCode::invalid_argument, "this is no saved state");
+  if (reader.get_raw(saved_state_magic.size()) != saved_state_magic)
+    return make_error(ErrorCode::invalid_argument, "this is no saved state");
   const std::optional<Record> record = next_record(reader);
   if (!record || reader.left() != 0) return make_error(ErrorCode::invalid_argument, "the saved state is damaged");
   Result<DecodedState> decoded = decode_state(record->told, nullptr);

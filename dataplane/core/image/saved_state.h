@@ -16,7 +16,9 @@
 namespace sluice {
 
 inline constexpr std::size_t saved_record_head_bytes = 5 * sizeof(std::uint64_t);
-inline constexpr std::size_t saved_state_bytes_max = 8 + saved_record_head_bytes + state_bytes_max;
+inline constexpr std::string_view saved_state_magic = "SLUICEST";
+inline constexpr std::size_t saved_state_bytes_max =
+    saved_state_magic.size() + saved_record_head_bytes + state_bytes_max;
 
 struct SavedState {
   std::optional<ForwardingState> state;
